@@ -1,0 +1,51 @@
+"""Writing files so that nothing is ever half-written: beside the target under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from lmkit.errors import OutputError
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure (Ctrl-C included).
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing, not writable, or the disk is full.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OutputError:
+        raise
+    except OSError as error:
+        if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, target):
+            raise  # about another file than the one being written
+        raise explain_write_error(error, target) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def explain_write_error(error: OSError, target: Path) -> OutputError:
+    """Turn an OSError met while writing `target` into one sentence with the next step."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OutputError(
+            f"{target}: the disk is full, so nothing was written there. Free some space or name another place with --out."
+        )
+    if error.errno == errno.ENOENT:
+        return OutputError(f"{target}: the folder {target.parent} does not exist. Make it, or name another place with --out.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"{target}: no permission to write there. Name another place with --out.")
+    if error.errno == errno.EISDIR:
+        return OutputError(f"{target}: is a folder. Name a file with --out.")
+    return OutputError(f"{target}: could not be written ({error.strerror or error}).")

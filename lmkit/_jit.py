@@ -1,0 +1,86 @@
+"""The one decorator that kernels use, and a kernel cache that notices every edit.
+
+Numba keys its cache on the file that defines a kernel, so an edit in a kernel of *another* file that it calls goes unnoticed and the old
+machine code keeps running. Here the key is a hash over the sources of all files named `_kernels*.py` (and this one): an edit
+in any of them recompiles all that is used.
+
+The cache lies in the user's cache folder (`lmkit.paths.cache_folder()`), or where NUMBA_CACHE_DIR points. Nothing is compiled at import:
+kernels carry no signatures, so each is compiled when it is first called.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import caching
+
+from lmkit import paths
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def kernel_sources_hash() -> str:
+    """sha256 (hex) over the names and contents of all kernel source files of the package, in sorted order."""
+    digest = hashlib.sha256()
+    for path in [Path(__file__), *sorted(_PACKAGE.rglob("_kernels*.py"))]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class _KernelLocator(caching._CacheLocator):  # type: ignore[misc]
+    """Tells Numba where a kernel's machine code lies and what makes it stale."""
+
+    def __init__(self, function: Callable[..., Any], source: str) -> None:
+        self._line = function.__code__.co_firstlineno
+        relative = os.path.relpath(source, _PACKAGE.parent).replace(os.sep, ".").replace("..", "")
+        root = Path(os.environ.get("NUMBA_CACHE_DIR") or paths.cache_folder() / "kernels")
+        self._folder = str(root / os.path.splitext(relative)[0])
+
+    def get_cache_path(self) -> str:
+        return self._folder
+
+    def get_source_stamp(self) -> str:
+        return kernel_sources_hash()
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _KernelLocator | None:
+        locator = cls(py_func, py_file)
+        try:
+            locator.ensure_cache_path()
+        except OSError:  # a home without write permission: compile anew in each process
+            return None
+        return locator
+
+
+class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_KernelLocator]
+
+
+class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _KernelCacheImpl
+
+
+def kernel(function: Function) -> Function:
+    """Compile `function` lazily with Numba: no GIL, NumPy's division rules, cached on disk.
+
+    The caller converts dtype and contiguity once, so that each kernel has few specialisations.
+    """
+    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    if not numba.config.DISABLE_JIT:
+        try:
+            dispatcher._cache = _KernelCache(function)
+        except RuntimeError:  # no writable folder
+            pass
+    return dispatcher  # type: ignore[no-any-return]

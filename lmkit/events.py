@@ -1,0 +1,77 @@
+"""Scored events: one record for each predicted token, written by every model of every family. All metrics derive from it.
+
+The record stands at the bottom of the package so that the families can write it; what is computed from it lies in `lmkit.evaluation`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+@dataclasses.dataclass(eq=False)
+class ScoredEvents:
+    """N predicted tokens and what a model said of each.
+
+    Attributes
+    ----------
+    token_ids : int32 (N,), ids in the model's vocabulary; unknown words have the id of `<unk>`.
+    log_probabilities : float64 (N,), natural logarithm, -inf where the model gives none.
+    is_oov : bool (N,), the token is not in the model's vocabulary (or is a literal `<unk>`).
+    is_end : bool (N,), the event is an end of sentence.
+    characters, bytes : int32 (N,), what the event covers of the text in Unicode code points and UTF-8 bytes, the separator before a word
+        and the newline of an end included; over a text the sums are its length, white space folded to single separators.
+    sentence : int64 (N,), index of the sentence, counted from 0; never decreasing.
+    document : int64 (N,), index of the document.
+    vocabulary_size : number of tokens the model can predict, `<unk>` and `</s>` included where it can.
+    vocabulary_hash : hash of the model's vocabulary.
+    hit_length : int8 (N,) or None: length of the n-gram that gave the probability (n-gram models).
+    back_off : float32 (N,) or None: natural logarithm of the back-off weights that were paid on the way, <= 0 for most.
+    """
+
+    token_ids: np.ndarray
+    log_probabilities: np.ndarray
+    is_oov: np.ndarray
+    is_end: np.ndarray
+    characters: np.ndarray
+    bytes: np.ndarray
+    sentence: np.ndarray
+    document: np.ndarray
+    vocabulary_size: int
+    vocabulary_hash: str
+    hit_length: np.ndarray | None = None
+    back_off: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+    def perplexity(self, *, include_oov: bool = True, include_ends: bool = True) -> float:
+        """exp of the mean negative log probability over the chosen events; nan if there are none."""
+        chosen = np.ones(len(self), np.bool_)
+        if not include_oov:
+            chosen &= ~self.is_oov
+        if not include_ends:
+            chosen &= ~self.is_end
+        count = int(np.count_nonzero(chosen))
+        if count == 0:
+            return math.nan
+        mean = float(self.log_probabilities[chosen].sum()) / count
+        return math.inf if mean == -math.inf else math.exp(-mean) if mean > -700 else math.inf
+
+    @staticmethod
+    def concatenate(parts: Sequence[ScoredEvents]) -> ScoredEvents:
+        """Join events of one model over consecutive parts of a text. Sentence and document indices must already run on."""
+        if not parts:
+            raise ValueError("nothing to join")
+        arrays: dict[str, np.ndarray | None] = {}
+        for field in dataclasses.fields(ScoredEvents):
+            if field.name.startswith("vocabulary"):
+                continue
+            columns = [getattr(part, field.name) for part in parts]
+            arrays[field.name] = None if any(column is None for column in columns) else np.concatenate(columns)
+        return ScoredEvents(
+            vocabulary_size=parts[0].vocabulary_size, vocabulary_hash=parts[0].vocabulary_hash, **arrays  # type: ignore[arg-type]
+        )
