@@ -1,0 +1,1 @@
+"""A catalogue of corpora and their readers."""
