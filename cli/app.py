@@ -1,0 +1,184 @@
+"""The program `lmkit`: a table of commands, each loaded when it is called, and one place where errors become sentences.
+
+A command is one file of this package and one row of `COMMANDS`. Its module holds `command`: a function with Typer's annotations, or a
+`typer.Typer` for a group of commands. The help of the whole program is printed from the table alone, so that it loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+
+class Row(NamedTuple):
+    """One command: its module in this package and its line in the help (the first line of the command's own help)."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Row] = {
+    "train-ngram": Row("train_ngram", "Train an n-gram language model on a corpus."),
+    "perplexity": Row("perplexity", "Score a text under a model and print the accounting."),
+    "predict": Row("predict", "Print the most probable next words after a prompt."),
+    "generate": Row("generate", "Write text by drawing from a model, word after word."),
+    "info": Row("info", "Print the card of a model: what it is and how it was made."),
+    "convert": Row("convert", "Convert a model between lmkit's own format and ARPA."),
+    "corpus": Row("corpus", "List, describe and find corpora."),
+}
+
+_USAGE_ERROR = typer.BadParameter.__mro__[1]  # Typer carries its own copy of Click and exports only the subclass
+_CLICK_ERROR = typer.BadParameter.__mro__[2]
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and imports the module of the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            close = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"Did you mean `{close[0]}`?" if close else "The commands are " + ", ".join(COMMANDS) + "."
+            ctx.fail(f"There is no command {name!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
+
+def load_command(name: str) -> Any:
+    """Import the module of a command and build its parser."""
+    command = importlib.import_module(f"lmkit_cli.{COMMANDS[name].module}").command
+    if isinstance(command, typer.Typer):
+        app = command
+    else:
+        app = typer.Typer(rich_markup_mode=None, add_completion=False)
+        app.command(name)(command)
+    parser = typer.main.get_command(app)
+    parser.name = name
+    return parser
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lmkit {version('lmkit')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="Start with `lmkit train-ngram`: it trains on the default corpus and says what to try next.",
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Train n-gram language models, measure their perplexity, and let them predict and write text."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and leave with its exit code: 0, 1 for a failure, 2 for a wrong call, 130 after Ctrl-C.
+
+    Parameters
+    ----------
+    arguments : the words after the program's name; `sys.argv` if left out.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a replaced stream
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8 shows escapes
+    sys.exit(run(words))
+
+
+def run(words: list[str]) -> int:
+    """Run the program on `words` and return its exit code; errors are printed on standard error, in one sentence each."""
+    debug = "--debug" in (words[: words.index("--")] if "--" in words else words)
+    try:
+        result = typer.main.get_command(app).main(args=words or ["--help"], prog_name="lmkit", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _close_broken_pipe()
+    except KeyboardInterrupt:
+        result = _INTERRUPTED
+    except Exception as error:
+        if debug and not isinstance(error, _CLICK_ERROR):
+            import traceback
+
+            traceback.print_exc()
+        code, sentence = explain(error)
+        if sentence:
+            print(sentence, file=sys.stderr)
+        return code
+    if result == _INTERRUPTED:
+        print("\nInterrupted: no file was left half-written.", file=sys.stderr)
+    return result if isinstance(result, int) else 0
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """The exit code and the one sentence for an exception that ended a command."""
+    from lmkit.errors import LmkitError
+
+    if isinstance(error, LmkitError):
+        return error.exit_code, f"Error: {error}"
+    if isinstance(error, typer.Abort):
+        return 1, "Stopped."
+    if isinstance(error, _USAGE_ERROR):
+        return 2, _explain_usage(error)
+    if isinstance(error, _CLICK_ERROR):
+        return 1, f"Error: {_one_line(error.format_message())}"  # type: ignore[attr-defined]
+    if isinstance(error, MemoryError):
+        return 1, "Error: the memory of this machine is not enough for this; take less text, a lower order or a smaller vocabulary."
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        return 1, f"Error: {where}{error.strerror or error}."
+    what = _one_line(f"{type(error).__name__}: {error}")
+    return 1, f"Internal error: {what[:300]} (a fault of lmkit; run again with --debug to see where, and report it)."
+
+
+def _explain_usage(error: Any) -> str:
+    if type(error).__name__.startswith("NoArgsIsHelp"):
+        return str(error.ctx.get_help()) if error.ctx is not None else ""
+    path = error.ctx.command_path if error.ctx is not None else "lmkit"
+    message = _one_line(error.format_message())
+    if not message.endswith((".", "?", "!")):
+        message += "."
+    return f"Error: {message} See `{path} --help`."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _close_broken_pipe() -> int:
+    """The reader of our output has gone (`lmkit ... | head`): end quietly, also when Python flushes at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(devnull, sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    main()

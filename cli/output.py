@@ -1,0 +1,91 @@
+"""What commands print: results on standard output, notes on standard error, tables in plain aligned text."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence notes and progress bars (--quiet)."""
+    global _quiet
+    _quiet = quiet
+    from lmkit import _progress
+
+    _progress.set_quiet(quiet)
+
+
+def note(text: str) -> None:
+    """One line for the user's eyes, on standard error; nothing with --quiet."""
+    if not _quiet:
+        print(text, file=sys.stderr)
+
+
+def result(text: str) -> None:
+    """Text that was asked for, on standard output."""
+    print(text)
+
+
+def result_json(value: dict[str, Any]) -> None:
+    """One JSON object on standard output. JSON has no infinity and no nan: they become null."""
+    print(json.dumps(_finite(value), ensure_ascii=False, indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if hasattr(value, "item"):  # a NumPy scalar
+        return _finite(value.item())
+    return str(value)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Columns of text under their headers, two spaces apart. `right`: the columns that are numbers, aligned at their right."""
+    cells = [list(headers), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(width(row[column]) for row in cells) for column in range(len(headers))]
+    lines = []
+    for row in cells:
+        padded = []
+        for column, cell in enumerate(row):
+            space = " " * (widths[column] - width(cell))
+            padded.append(space + cell if column in right else cell + space)
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal: wide East Asian characters count two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) or unicodedata.category(char) == "Cf" else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def printable(text: str) -> str:
+    """`text` with control characters escaped, so that no token can disturb a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or unicodedata.category(char) == "Cf" else repr(char)[1:-1] for char in text)
+
+
+def number(value: float) -> str:
+    """A count with separators, or a measure to about six digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if math.isfinite(value) and (abs(value) >= 1e6 or (value != 0 and abs(value) < 1e-4)):
+        return f"{value:.5e}"
+    return f"{value:.6g}"

@@ -1,0 +1,125 @@
+"""From what the user typed to corpora, reading options and models."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lmkit.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from lmkit.text.options import TextOptions
+
+MODELS_FOLDER = Path("models")
+_UNIT_TOKENIZERS = {"char": "characters", "byte": "bytes"}
+
+
+def catalogue_entry(spec: str) -> Any | None:
+    """The catalogue's entry that a corpus argument names (NAME or NAME:SPLIT), or None for files and standard input.
+
+    A file or folder of that name in the current folder comes first, as `lmkit_corpora.load_corpus` has it.
+    """
+    import lmkit_corpora
+
+    name = spec.partition(":")[0]
+    if spec == "-" or Path(spec).exists() or name not in lmkit_corpora.names():
+        return None
+    return lmkit_corpora.get(name)
+
+
+def choose_split(spec: str, split: str | None, wanted: str) -> str | None:
+    """The split to read: what the user said, else `wanted` where the catalogue splits this corpus, else everything (None)."""
+    if split is not None and ":" in spec and catalogue_entry(spec) is not None:
+        raise UsageError(f"{spec} already names a part of the corpus; leave out --split {split}, or the part after the colon.")
+    if split is not None or ":" in spec:
+        return split
+    entry = catalogue_entry(spec)
+    return wanted if entry is not None and wanted in entry.splits else None
+
+
+def text_options(
+    spec: str,
+    *,
+    unit: str | None = None,
+    no_sentence_boundaries: bool = False,
+    **given: Any,
+) -> TextOptions | None:
+    """The corpus's own reading changed by what the user typed; None if nothing was typed.
+
+    `given` holds fields of TextOptions, None for what was left out.
+
+    Raises
+    ------
+    UsageError : if two options contradict each other.
+    """
+    changes = {name: value for name, value in given.items() if value is not None}
+    if unit in _UNIT_TOKENIZERS:
+        tokenizer = changes.setdefault("tokenizer", _UNIT_TOKENIZERS[unit])
+        if tokenizer != _UNIT_TOKENIZERS[unit]:
+            raise UsageError(f"--unit {unit} and --tokenizer {tokenizer} exclude each other; give one of them.")
+    if unit == "word" and changes.get("tokenizer") in _UNIT_TOKENIZERS.values():
+        raise UsageError(f"--unit word and --tokenizer {changes['tokenizer']} exclude each other; give one of them.")
+    if no_sentence_boundaries:
+        if "sentences" in changes:
+            raise UsageError(f"--no-sentence-boundaries and --sentences {changes['sentences']} exclude each other; give one of them.")
+        changes["sentences"] = "none"
+    if not changes and unit is None:
+        return None
+    base = default_reading(spec)
+    if unit == "word" and base.tokenizer in _UNIT_TOKENIZERS.values():
+        changes.setdefault("tokenizer", "whitespace")
+    return dataclasses.replace(base, **changes)
+
+
+def default_reading(spec: str) -> TextOptions:
+    """How this corpus is read when the user says nothing."""
+    from lmkit.text.options import TextOptions
+
+    entry = catalogue_entry(spec)
+    reading = TextOptions() if entry is None else entry.reading
+    assert isinstance(reading, TextOptions)
+    return reading
+
+
+def corpus_label(spec: str) -> str:
+    """A short name of the corpus for file names: `sotu` for sotu:train, `news` for /data/news.txt.gz, `stdin` for -."""
+    if spec == "-":
+        return "stdin"
+    if catalogue_entry(spec) is not None:
+        return spec.partition(":")[0]
+    name = Path(spec).name or Path(spec).resolve().name
+    while Path(name).suffix in {".gz", ".bz2", ".xz", ".zst", ".txt", ".tokens"}:
+        name = Path(name).stem
+    kept = "".join(char if char.isalnum() or char in "._-" else "_" for char in name).strip("._")
+    return kept or "corpus"
+
+
+def model_path(name: str) -> Path:
+    """The file that a model argument names; `last` is the newest model in models/.
+
+    Raises
+    ------
+    InputError : if `last` is asked for and there is none.
+    """
+    path = Path(name)
+    if name != "last" or path.exists():
+        return path
+    found = [file for file in MODELS_FOLDER.glob("*") if file.name.endswith((".lm", ".arpa", ".arpa.gz")) and file.is_file()]
+    if not found:
+        raise InputError(f"There is no model in the folder {MODELS_FOLDER.resolve()} yet; train one with `lmkit train-ngram`.")
+    return max(found, key=lambda file: file.stat().st_mtime_ns)
+
+
+def check_prompt(prompt: str) -> str:
+    """The prompt itself, if it is proper text.
+
+    Raises
+    ------
+    UsageError : if the shell handed over bytes that are not in the terminal's encoding.
+    """
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"The prompt is not valid text from character {error.start + 1} on; type it in UTF-8.") from None
+    return prompt
