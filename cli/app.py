@@ -165,6 +165,9 @@ def _explain_usage(error: Any) -> str:
     message = _one_line(error.format_message())
     if not message.endswith((".", "?", "!")):
         message += "."
+    details = getattr(error.__cause__, "errors", None)  # Typer checks values with pydantic, whose message leaves out the value
+    if callable(details):
+        message = message.replace("Input should be", "it must be").removesuffix(".") + f", not {details()[0]['input']!r}."
     return f"Error: {message} See `{path} --help`."
 
 

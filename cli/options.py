@@ -47,10 +47,11 @@ def _set_quiet(value: bool) -> bool:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes, only the result.", callback=_set_quiet)]
 Debug = Annotated[bool, typer.Option("--debug", help="Show Python's traceback when something fails.")]
-Seed = Annotated[int, typer.Option(help="Seed of the random draws; where nothing is drawn it changes nothing.", min=0)]
-Threads = Annotated[
-    int | None, typer.Option(help="Threads to use where work is shared; all cores if left out.", min=1, show_default=False)
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Seed of the random draws, for a repeatable result; no effect where nothing is drawn.", min=0, show_default=False),
 ]
+Threads = Annotated[int | None, typer.Option(help="Threads to use where work is shared; all cores if left out.", min=1, show_default=False)]
 
 Model = Annotated[
     str, typer.Argument(help="A model: lmkit's own file or ARPA, plain or .gz; `last` is the newest in models/.", show_default=False)
@@ -66,28 +67,20 @@ Corpus = Annotated[
 Out = Annotated[Path | None, typer.Option("--out", help="Where the result goes.", show_default=False)]
 
 # How text becomes tokens.
-UnitOption = Annotated[
-    Unit | None, typer.Option("--unit", help="What a token is.", show_default="word")
-]
+UnitOption = Annotated[Unit | None, typer.Option("--unit", help="What a token is.", show_default="word")]
 Tokenizer = Annotated[
     str | None,
-    typer.Option(
-        help="How text is cut into words: whitespace, treebank, regex; or characters, bytes.", show_default="whitespace"
-    ),
+    typer.Option(help="How text is cut into words: whitespace, treebank, regex; or characters, bytes.", show_default="whitespace"),
 ]
 SentencesOption = Annotated[
     Sentences | None, typer.Option("--sentences", help="What a sentence is; detected: Punkt, trained on the text.", show_default="line")
 ]
-NoBoundaries = Annotated[
-    bool, typer.Option("--no-sentence-boundaries", help="Read one continuous text without sentence ends.")
-]
+NoBoundaries = Annotated[bool, typer.Option("--no-sentence-boundaries", help="Read one continuous text without sentence ends.")]
 BlankLinesOption = Annotated[
     BlankLines | None,
     typer.Option("--blank-lines", help="Count an empty line as an empty sentence, as KenLM does, or drop it.", show_default="keep"),
 ]
-Lowercase = Annotated[
-    bool | None, typer.Option("--lowercase/--no-lowercase", help="Lower-case the text.", show_default="no")
-]
+Lowercase = Annotated[bool | None, typer.Option("--lowercase/--no-lowercase", help="Lower-case the text.", show_default="no")]
 FoldNumbers = Annotated[
     bool | None, typer.Option("--fold-numbers/--no-fold-numbers", help="Write every number as N, as PTB does.", show_default="no")
 ]
@@ -95,6 +88,4 @@ NormalizationOption = Annotated[
     Normalization | None, typer.Option("--normalization", help="Unicode normalisation form.", show_default="none")
 ]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of the text, such as latin-1.", show_default="utf-8")]
-Split = Annotated[
-    str | None, typer.Option(help="The part of the corpus to use: train, valid or test.", show_default=False)
-]
+Split = Annotated[str | None, typer.Option(help="The part of the corpus to use: train, valid or test.", show_default=False)]

@@ -89,3 +89,13 @@ def number(value: float) -> str:
     if math.isfinite(value) and (abs(value) >= 1e6 or (value != 0 and abs(value) < 1e-4)):
         return f"{value:.5e}"
     return f"{value:.6g}"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people, in powers of 1000 as disks are sold."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"

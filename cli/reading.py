@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmkit.errors import InputError, UsageError
+from lmkit.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from lmkit.text.options import TextOptions
@@ -53,7 +55,7 @@ def text_options(
     ------
     UsageError : if two options contradict each other.
     """
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = _typed(given)
     if unit in _UNIT_TOKENIZERS:
         tokenizer = changes.setdefault("tokenizer", _UNIT_TOKENIZERS[unit])
         if tokenizer != _UNIT_TOKENIZERS[unit]:
@@ -123,3 +125,42 @@ def check_prompt(prompt: str) -> str:
     except UnicodeEncodeError as error:
         raise UsageError(f"The prompt is not valid text from character {error.start + 1} on; type it in UTF-8.") from None
     return prompt
+
+
+def check_output(path: Path) -> None:
+    """Refuse early, before minutes of work, an output that can't be written.
+
+    Raises
+    ------
+    OutputError : if the folder is missing or not writable, or the path is a folder.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file with --out.")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {folder} does not exist; make it, or name another place with --out.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: no permission to write in {folder}; name another place with --out.")
+
+
+def make_models_folder() -> None:
+    """Make the folder models/ in the current folder, where models go when nothing else is said.
+
+    Raises
+    ------
+    OutputError : if it can't be made.
+    """
+    try:
+        MODELS_FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {MODELS_FOLDER.resolve()} could not be made ({error.strerror}); name a file with --out.") from None
+
+
+def scoring_options(stored: TextOptions, **given: Any) -> TextOptions:
+    """The reading that is stored in the model, changed by what the user typed about this text's file."""
+    return dataclasses.replace(stored, **_typed(given))
+
+
+def _typed(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that the user typed, as plain values."""
+    return {name: value.value if isinstance(value, enum.Enum) else value for name, value in given.items() if value is not None}

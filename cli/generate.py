@@ -1,0 +1,65 @@
+"""`lmkit generate`: text drawn from a model."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from lmkit.errors import UsageError
+from lmkit_cli import options, output, reading
+
+
+def command(
+    model: options.Model,
+    prompt: Annotated[str, typer.Option(help="The beginning that the model goes on from.", show_default=False)] = "",
+    count: Annotated[int, typer.Option(help="How many texts.", min=1)] = 1,
+    temperature: Annotated[float, typer.Option(help="Below 1 the probable becomes more probable, above 1 the improbable.", min=0.0)] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw from the k most probable words only.", min=1, show_default="all")] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            help="Draw from the most probable words that together hold this probability (nucleus).", min=0, max=1, show_default="1"
+        ),
+    ] = None,
+    argmax: Annotated[bool, typer.Option("--argmax", help="Always take the most probable word.")] = False,
+    max_tokens: Annotated[int, typer.Option(help="Stop after so many tokens where no end of sentence comes.", min=1)] = 100,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+) -> None:
+    """Write text by drawing from a model, word after word.
+
+    A text ends where the model ends the sentence. The same --seed writes the same texts.
+    """
+    reading.check_prompt(prompt)
+    if argmax and (top_k is not None or top_p is not None or temperature != 1.0):
+        raise UsageError("--argmax draws nothing, so --temperature, --top-k and --top-p have no place beside it; leave them out.")
+    import numpy as np
+
+    import lmkit
+
+    loaded = lmkit.load(reading.model_path(model))
+    texts = []
+    if seed is None:
+        seed = secrets.randbelow(1_000_000)
+    for text_seed in np.random.SeedSequence(seed).spawn(count):
+        text = loaded.generate(
+            prompt,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            argmax=argmax,
+            max_tokens=max_tokens,
+            seed=np.random.default_rng(text_seed),
+        )
+        texts.append(text)
+        if not json:
+            output.result(text)
+    if not argmax:
+        output.note(f"(--seed {seed} writes this again)")
+    if json:
+        output.result_json({"model": model, "prompt": prompt, "seed": seed, "texts": texts})

@@ -1,0 +1,42 @@
+"""`lmkit predict`: the next-word table."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lmkit_cli import options, output, reading
+
+
+def command(
+    model: options.Model,
+    prompt: Annotated[str, typer.Argument(help="The beginning of a sentence; empty for the first word.")] = "",
+    top: Annotated[int, typer.Option("--top", "-n", help="How many words.", min=1)] = 10,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+) -> None:
+    """Print the most probable next words after a prompt.
+
+    </s> in the table is the end of the sentence. The last column tells the n-gram that gave the probability: 3 means that the two
+    words before were seen in front of this one, 1 that nothing but the word's own frequency was known.
+    """
+    reading.check_prompt(prompt)
+    import lmkit
+
+    words = lmkit.load(reading.model_path(model)).next_words(prompt, top=top)
+    if json:
+        output.result_json(
+            {
+                "model": model,
+                "prompt": prompt,
+                "next_words": [{"token": word.token, "probability": word.probability, "ngram_length": word.ngram_length} for word in words],
+            }
+        )
+        return
+    rows = [[str(rank), word.token, f"{word.probability:.6f}", str(word.ngram_length)] for rank, word in enumerate(words, 1)]
+    output.result(output.table(["", "next", "probability", "n-gram"], rows, right=(0, 2, 3)))
+    output.result(f"These {len(words)} hold {sum(word.probability for word in words):.1%} of the probability.")

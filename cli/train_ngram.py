@@ -1,0 +1,140 @@
+"""`lmkit train-ngram`: from a corpus to a saved n-gram model."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lmkit_cli import options, output, reading
+
+if TYPE_CHECKING:
+    from lmkit.ngram import NgramLanguageModel
+    from lmkit.text.corpus import EncodedCorpus
+
+
+def command(
+    corpus: options.Corpus = None,
+    order: Annotated[int, typer.Option("--order", "-o", help="Length of the longest n-grams.", min=1)] = 5,
+    smoothing: Annotated[str, typer.Option(help="How probability is kept for what was not seen.")] = "modified-kneser-ney",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Where the model goes; an ending .arpa or .arpa.gz writes ARPA text.",
+            show_default="models/ngram-<corpus>.lm",
+        ),
+    ] = None,
+    unit: options.UnitOption = None,
+    tokenizer: options.Tokenizer = None,
+    sentences: options.SentencesOption = None,
+    no_sentence_boundaries: options.NoBoundaries = False,
+    blank_lines: options.BlankLinesOption = None,
+    lowercase: options.Lowercase = None,
+    fold_numbers: options.FoldNumbers = None,
+    normalization: options.NormalizationOption = None,
+    encoding: options.Encoding = None,
+    min_count: Annotated[int, typer.Option(help="Words seen less often become <unk>.", min=1)] = 1,
+    vocab_size: Annotated[
+        int | None,
+        typer.Option(help="Keep at most so many words, the most frequent, <unk>, <s> and </s> among them.", min=4, show_default="all"),
+    ] = None,
+    split: options.Split = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+) -> None:
+    """Train an n-gram language model on a corpus.
+
+    A plain file is split at white space and its lines are sentences, as KenLM reads them; corpora of the catalogue name their own reading
+    and are trained on their train split. Every word is kept unless --min-count or --vocab-size says otherwise.
+    """
+    import lmkit_corpora
+    from lmkit.ngram import NgramLanguageModel
+
+    spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
+    text_options = reading.text_options(
+        spec,
+        unit=unit,
+        no_sentence_boundaries=no_sentence_boundaries,
+        tokenizer=tokenizer,
+        sentences=sentences,
+        blank_lines=blank_lines,
+        lowercase=lowercase,
+        fold_numbers=fold_numbers,
+        normalization=normalization,
+        encoding=encoding,
+    )
+    target = out if out is not None else reading.MODELS_FOLDER / f"ngram-{reading.corpus_label(spec)}.lm"
+    if out is None:
+        reading.make_models_folder()
+    reading.check_output(target)
+    part = reading.choose_split(spec, split, "train")
+
+    started = time.perf_counter()
+    train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
+    model = NgramLanguageModel(order=order, smoothing=smoothing, min_count=min_count, max_vocabulary_size=vocab_size)
+    model.fit(train)
+    if target.name.endswith((".arpa", ".arpa.gz")):
+        model.write_arpa(target)
+    else:
+        model.save(target)
+    seconds = time.perf_counter() - started
+
+    validation = _validate(model, spec, part)
+    if json:
+        output.result_json(
+            {
+                "model": str(target),
+                "bytes": target.stat().st_size,
+                "seconds": seconds,
+                "validation": validation,
+                "notes": [*train.notes, *model.notes_],
+                **model.info(),
+            }
+        )
+    elif quiet:
+        output.result(str(target))
+    else:
+        _report(model, train, target, seconds, validation)
+        _say_what_next(model, spec, part, target)
+
+
+def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> dict[str, Any] | None:
+    """The accounting of the corpus's valid split under the model, where the model was trained on the train split."""
+    import lmkit_corpora
+    from lmkit.evaluation.perplexity import Accounting
+
+    name, _, named = spec.partition(":")
+    if (part or named) != "train":
+        return None
+    valid = lmkit_corpora.load_corpus(name if named == "train" else spec, split="valid", options=model.text_options)
+    if valid.n_sentences == 0:
+        return None
+    return Accounting.from_events(model.score(valid)).to_dict()
+
+
+def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, seconds: float, validation: dict[str, Any] | None) -> None:
+    raise NotImplementedError
+
+
+def _say_what_next(model: NgramLanguageModel, spec: str, part: str | None, target: Path) -> None:
+    """Three commands to go on with, made from this very model."""
+    path = shlex.quote(str(target))
+    text = f"{spec.partition(':')[0]}:test" if reading.catalogue_entry(spec) is not None else "TEXT"
+    output.note("\nTry next:")
+    output.note(f"  lmkit perplexity {path} {text}")
+    output.note(f"  lmkit predict {path} {shlex.quote(model.vocabulary.token(_most_frequent(model)))}")
+    output.note(f"  lmkit generate {path} --count 3")
+
+
+def _most_frequent(model: NgramLanguageModel) -> int:
+    counts = model.vocabulary.counts
+    if counts is None or len(counts) <= 3:
+        return 0
+    return 3 + int(counts[3:].argmax())
