@@ -1,0 +1,34 @@
+"""lmkit: train, inspect and compare language models and word vectors on your own machine.
+
+The names below are loaded when they are first used, so that `import lmkit` stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "NgramLanguageModel": "lmkit.ngram.model",
+    "Decoding": "lmkit.sampling",
+    "ScoredEvents": "lmkit.events",
+    "TextOptions": "lmkit.text.options",
+    "load": "lmkit.loading",
+}
+
+if TYPE_CHECKING:
+    from lmkit.events import ScoredEvents
+    from lmkit.loading import load
+    from lmkit.ngram.model import NgramLanguageModel
+    from lmkit.sampling import Decoding
+    from lmkit.text.options import TextOptions
+
+__all__ = ["Decoding", "NgramLanguageModel", "ScoredEvents", "TextOptions", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'lmkit' has no attribute {name!r}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lmkit import _files
 from lmkit.errors import FormatError, InputError
@@ -57,6 +58,16 @@ class Container(Mapping[str, np.ndarray]):
             return self._tensors[name]
         except KeyError:
             raise FormatError(f"{self.path}: the tensor {name!r} is missing. The file is not a whole {self.kind} model.") from None
+
+    def array(self, name: str, dtype: npt.DTypeLike | None = None, ndim: int | None = None) -> np.ndarray:
+        """The tensor of that name. Raises FormatError if it is missing or not of the stated dtype and number of dimensions."""
+        tensor = self[name]
+        if (dtype is not None and tensor.dtype != dtype) or (ndim is not None and tensor.ndim != ndim):
+            raise FormatError(
+                f"{self.path}: tensor {name!r} is {tensor.dtype} with {tensor.ndim} dimensions, which a {self.kind} model does not have. "
+                "The file is damaged."
+            )
+        return tensor
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)

@@ -8,8 +8,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from lmkit.text.corpus import EncodedCorpus
+    from lmkit.text.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(eq=False)
@@ -60,6 +65,57 @@ class ScoredEvents:
             return math.nan
         mean = float(self.log_probabilities[chosen].sum()) / count
         return math.inf if mean == -math.inf else math.exp(-mean) if mean > -700 else math.inf
+
+    @staticmethod
+    def of_corpus(
+        corpus: EncodedCorpus,
+        vocabulary: Vocabulary,
+        log_probabilities: np.ndarray,
+        *,
+        ends: bool,
+        hit_length: np.ndarray | None = None,
+        back_off: np.ndarray | None = None,
+    ) -> ScoredEvents:
+        """Lay the scores of a corpus out as events: every word in order and, with `ends`, the end of each sentence behind its words.
+
+        corpus : what was scored; its own vocabulary gives each word's length, unknown ones included.
+        vocabulary : the model's.
+        log_probabilities, hit_length, back_off : (N,) in that order of events.
+        """
+        lengths = np.diff(corpus.sentence_offsets)
+        sentences = len(lengths)
+        sentence_of_token = np.repeat(np.arange(sentences, dtype=np.int64), lengths)
+        total = len(corpus.ids) + (sentences if ends else 0)
+        token_at = np.arange(len(corpus.ids), dtype=np.int64) + (sentence_of_token if ends else 0)
+        is_end = np.ones(total, np.bool_)
+        is_end[token_at] = False
+        # the separator goes with what follows it: a space with its word, a newline with its end
+        separator = np.full(len(corpus.ids), 1 if corpus.options.separates_tokens else 0, np.int32)
+        firsts = corpus.sentence_offsets[:-1][lengths > 0]
+        separator[firsts] = 0
+
+        def column(values: np.ndarray, end_value: int, dtype: type) -> np.ndarray:
+            result = np.full(total, end_value, dtype)
+            result[token_at] = values
+            return result
+
+        token_ids = column(corpus.ids_in(vocabulary), vocabulary.EOS, np.int32)
+        sentence = np.repeat(np.arange(sentences, dtype=np.int64), lengths + 1) if ends else sentence_of_token
+        document_of_sentence = np.repeat(np.arange(corpus.n_documents, dtype=np.int64), np.diff(corpus.document_offsets))
+        return ScoredEvents(
+            token_ids=token_ids,
+            log_probabilities=log_probabilities,
+            is_oov=token_ids == vocabulary.UNK,
+            is_end=is_end,
+            characters=column(corpus.token_characters + separator, 1, np.int32),
+            bytes=column(corpus.token_bytes + separator, 1, np.int32),
+            sentence=sentence,
+            document=document_of_sentence[sentence],
+            vocabulary_size=len(vocabulary) - (1 if ends else 2),
+            vocabulary_hash=vocabulary.hash,
+            hit_length=hit_length,
+            back_off=back_off,
+        )
 
     @staticmethod
     def concatenate(parts: Sequence[ScoredEvents]) -> ScoredEvents:

@@ -1,0 +1,1 @@
+"""File formats of n-gram models, one file each."""

@@ -1,0 +1,305 @@
+"""The n-gram language model as people use it: fit, score, next words, text, files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+import lmkit
+from lmkit._estimator import Estimator
+from lmkit._validation import check_int
+from lmkit.events import ScoredEvents
+from lmkit.ngram import _kernels_query
+from lmkit.ngram.backoff import BackoffTrie
+from lmkit.ngram.counting import count_ngrams
+from lmkit.ngram.formats import arpa, native
+from lmkit.ngram.smoothing import get_method
+from lmkit.sampling import Decoding, generate
+from lmkit.text.corpus import EncodedCorpus
+from lmkit.text.encoding import as_corpus, encode_prompt
+from lmkit.text.options import TextOptions
+from lmkit.text.tokenizers import get_tokenizer
+from lmkit.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from lmkit._container import Container
+
+_LN10 = np.log(10.0)
+MAXIMUM_ORDER = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class NextWord:
+    """One row of a next-word table: the token, its probability in [0, 1], and the length of the n-gram that gave it."""
+
+    token: str
+    probability: float
+    ngram_length: int
+
+
+class NgramLanguageModel(Estimator):
+    """Back-off n-gram model over words, characters or bytes.
+
+    Parameters
+    ----------
+    order : int in 1..100, longest n-gram. Lowered, with a note, where no sentence is that long.
+    smoothing : name of a method in `lmkit.ngram.smoothing`.
+    min_count : words that occur less often become `<unk>`.
+    max_vocabulary_size : the most frequent so many tokens are kept, `<unk>`, `<s>` and `</s>` included; None keeps all.
+    reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model and applied to whatever it scores.
+
+    Attributes
+    ----------
+    order_ : int, longest n-gram in the model.
+    trie_ : `BackoffTrie`.
+    notes_ : list of sentences about the training that the user should see.
+    metadata_ : JSON-able dict, how the model was made.
+
+    Examples
+    --------
+    >>> from lmkit import NgramLanguageModel
+    >>> model = NgramLanguageModel(order=3).fit("the cat sat\\nthe cat ran\\nthe dog sat")
+    >>> round(model.perplexity("the dog ran"), 2)
+    3.37
+    """
+
+    def __init__(
+        self,
+        order: int = 5,
+        smoothing: str = "modified-kneser-ney",
+        min_count: int = 1,
+        max_vocabulary_size: int | None = None,
+        reading: TextOptions | None = None,
+    ) -> None:
+        self.order = order
+        self.smoothing = smoothing
+        self.min_count = min_count
+        self.max_vocabulary_size = max_vocabulary_size
+        self.reading = reading
+
+    # -- training ------------------------------------------------------------------------------------------------------------------------
+
+    def fit(self, corpus: Any, y: None = None) -> NgramLanguageModel:
+        """Count and smooth.
+
+        Parameters
+        ----------
+        corpus : an EncodedCorpus, a Path (file, folder), a string (the text itself), an iterable of sentences, or of lists of tokens.
+        y : ignored, for scikit-learn's sake.
+
+        Raises
+        ------
+        InvalidParameterError : if a parameter is outside its range.
+        InputError : if the text can't be read or has no tokens.
+        """
+        order = check_int("NgramLanguageModel", "order", self.order, minimum=1, maximum=MAXIMUM_ORDER)
+        method = get_method(self.smoothing)
+        encoded = as_corpus(corpus, self.reading or TextOptions())
+        vocabulary = self._choose_vocabulary(encoded)
+        counts = count_ngrams(
+            encoded.ids_in(vocabulary), encoded.sentence_offsets, len(vocabulary), order, boundaries=encoded.options.sentence_boundaries
+        )
+        estimates = method.estimate(counts)
+        self._install(BackoffTrie.from_estimates(counts, estimates), vocabulary, encoded.options, estimates.is_normalised)
+        self.notes_ = [*encoded.notes, *estimates.notes]
+        if counts.order < order:
+            unit = "the longest sentence, <s> and </s> included," if counts.boundaries else "the text"
+            self.notes_.append(f"Order {order} was lowered to {counts.order}: {unit} has {counts.order} tokens.")
+        self.metadata_ = {
+            "made_by": f"lmkit {lmkit.__version__}",
+            "options": {name: value for name, value in self.get_params().items() if name != "reading"},
+            "corpus": {
+                "name": encoded.name,
+                "sha256": encoded.sha256,
+                "split": encoded.split_record,
+                "tokens": len(encoded),
+                "sentences": encoded.n_sentences,
+            },
+            "estimation": estimates.details,
+            "notes": self.notes_,
+        }
+        return self
+
+    def _choose_vocabulary(self, corpus: EncodedCorpus) -> Vocabulary:
+        min_count = check_int("NgramLanguageModel", "min_count", self.min_count, minimum=1)
+        size = self.max_vocabulary_size
+        if size is not None:
+            check_int("NgramLanguageModel", "max_vocabulary_size", size, minimum=4)
+        if min_count == 1 and size is None:
+            return corpus.vocabulary
+        return corpus.vocabulary.cut(min_count=min_count, max_size=size)
+
+    def _install(self, trie: BackoffTrie, vocabulary: Vocabulary, options: TextOptions, is_normalised: bool = True) -> None:
+        self.trie_ = trie
+        self.order_ = trie.order
+        self.vocabulary_ = vocabulary
+        self.text_options_ = options
+        self.is_normalised_ = is_normalised
+
+    # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        self._check_fitted("trie_")
+        return self.vocabulary_
+
+    @property
+    def text_options(self) -> TextOptions:
+        self._check_fitted("trie_")
+        return self.text_options_
+
+    @property
+    def is_normalised(self) -> bool:
+        self._check_fitted("trie_")
+        return self.is_normalised_
+
+    @property
+    def _begin_state(self) -> int:
+        if not self.text_options_.sentence_boundaries:
+            return _kernels_query.ROOT
+        return self.trie_.state_of([Vocabulary.BOS])
+
+    def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
+        """Score every token of a text, and the end of every sentence.
+
+        Parameters
+        ----------
+        corpus : as for `fit`.
+        state : "reset" begins each sentence anew. "carry" goes on where the last one ended; it changes something for continuous text only, since no
+            n-gram reaches back beyond an end.
+        threads : number of threads, by default all cores. The result is the same for any number.
+        """
+        self._check_fitted("trie_")
+        encoded = as_corpus(corpus, self.text_options_)
+        ends = self.text_options_.sentence_boundaries
+        log_prob, hit_length, back_off = self.trie_.score(
+            encoded.ids_in(self.vocabulary_),
+            encoded.sentence_offsets,
+            self._begin_state,
+            ends=ends,
+            carry=state == "carry",
+            threads=threads or os.cpu_count() or 1,
+        )
+        return ScoredEvents.of_corpus(encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off)
+
+    def initial_state(self, batch: int = 1) -> np.ndarray:
+        """States before the first word, int64 (batch,)."""
+        self._check_fitted("trie_")
+        return np.full(batch, self._begin_state, np.int64)
+
+    def advance(self, state: np.ndarray, token_ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """States after one more word each, int64 (batch,)."""
+        return self.trie_.advance(state, np.asarray(token_ids))
+
+    def log_probs(self, state: np.ndarray) -> np.ndarray:
+        """Natural logarithms of the next word's probabilities, float64 (batch, vocabulary); -inf for `<s>`."""
+        self._check_fitted("trie_")
+        rows = [self.trie_.distribution(int(one), len(self.vocabulary_))[0] for one in state]
+        result = np.stack(rows) * _LN10
+        result[:, Vocabulary.BOS] = -np.inf
+        return result
+
+    # -- what people ask ---------------------------------------------------------------------------------------------------------------------
+
+    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
+        """Perplexity over all words and sentence ends of a text (anything that `fit` takes); inf where a probability is 0."""
+        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
+
+    def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
+        """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
+        check_int("next_words", "top", top, minimum=1)
+        state = self._state_after(prompt)
+        log10, hit_length = self.trie_.distribution(int(state[0]), len(self.vocabulary_))
+        log10[Vocabulary.BOS] = -np.inf
+        order = np.argsort(-log10, kind="stable")[:top]
+        return [NextWord(self.vocabulary_.token(int(i)), float(10.0 ** log10[i]), int(hit_length[i])) for i in order if np.isfinite(log10[i])]
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        decoding: Decoding | None = None,
+        max_tokens: int = 100,
+        min_tokens: int = 0,
+        rng: np.random.Generator | int | None = None,
+    ) -> str:
+        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
+        tokens = encode_prompt(prompt, self.text_options)
+        produced = generate(
+            self, self.vocabulary_.lookup(tokens).tolist(), decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng
+        )
+        words = [*tokens, *(self.vocabulary_.token(i) for i in produced)]
+        return get_tokenizer(self.text_options_.tokenizer).detokenize(words)
+
+    def _state_after(self, prompt: str) -> np.ndarray:
+        state = self.initial_state(1)
+        for token_id in self.vocabulary_.lookup(encode_prompt(prompt, self.text_options_)):
+            state = self.advance(state, [int(token_id)])
+        return state
+
+    # -- files -------------------------------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write lmkit's own file (docs/file-formats.md), beside its target and then renamed. Raises OutputError."""
+        self._check_fitted("trie_")
+        document = {
+            **self.metadata_,
+            "text": self.text_options_.to_dict(),
+            "vocabulary_hash": self.vocabulary_.hash,
+            "is_normalised": self.is_normalised_,
+        }
+        native.write_native(path, self.trie_, self.vocabulary_, document)
+
+    def write_arpa(self, path: str | os.PathLike[str]) -> None:
+        """Write an ARPA file, gzipped if the name ends in .gz. Reading it back gives the same probabilities to the bit. Raises OutputError."""
+        self._check_fitted("trie_")
+        arpa.write_arpa(path, self.trie_, self.vocabulary_)
+
+    @classmethod
+    def from_container(cls, container: Container) -> NgramLanguageModel:
+        """Open lmkit's own file; `lmkit.load` calls it."""
+        trie, vocabulary = native.read_native(container)
+        metadata = dict(container.metadata)
+        options = TextOptions.from_dict(metadata.pop("text", {}), where=str(container.path))
+        is_normalised = bool(metadata.pop("is_normalised", True))
+        metadata.pop("vocabulary_hash", None)
+        known = {name: value for name, value in (metadata.get("options") or {}).items() if name in cls._parameter_names()}
+        model = cls(**{**known, "order": trie.order, "reading": options})
+        model._install(trie, vocabulary, options, is_normalised)
+        model.metadata_ = metadata
+        model.notes_ = list(metadata.get("notes") or [])
+        return model
+
+    @classmethod
+    def from_arpa(cls, path: str | os.PathLike[str], reading: TextOptions | None = None) -> NgramLanguageModel:
+        """Read an ARPA file, plain or gzipped. The file does not say how its text was read: by default at white space, a line a sentence.
+
+        Raises
+        ------
+        FormatError : with the line, if the file is cut or inconsistent.
+        """
+        trie, vocabulary, has_boundaries, notes = arpa.read_arpa(path)
+        options = reading or TextOptions(sentences="line" if has_boundaries else "none")
+        model = cls(order=trie.order, smoothing="modified-kneser-ney", reading=options)
+        model._install(trie, vocabulary, options)
+        model.notes_ = notes
+        model.metadata_ = {"made_by": f"read from the ARPA file {os.fspath(path)}", "options": {}, "notes": notes}
+        return model
+
+    def info(self) -> dict[str, Any]:
+        """The model card, JSON-able: kind, sizes, how it was made."""
+        self._check_fitted("trie_")
+        return {
+            "kind": "ngram",
+            "order": self.order_,
+            "ngrams": self.trie_.sizes,
+            "vocabulary_size": len(self.vocabulary_),
+            "vocabulary_hash": self.vocabulary_.hash,
+            "is_normalised": self.is_normalised_,
+            "text": self.text_options_.to_dict(),
+            **self.metadata_,
+        }

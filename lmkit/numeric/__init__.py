@@ -1,0 +1,1 @@
+"""Primitives that several families share: hashing of byte strings, and what else is not tied to one of them."""

@@ -1,0 +1,203 @@
+"""White-space text to word ids, in one pass over the bytes, with a table of words that grows (see numeric/_kernels_hash.py).
+
+| name    | dtype  | shape  | holds |
+|---------|--------|--------|-------|
+| data    | uint8  | (n,)   | a block of text, cut behind white space (or holding the whole end of the text) |
+| state   | int64  | (STATE_SIZE,) | what is remembered from block to block, at the places below |
+| ids     | int32  | (>= n/2+1,) | out: word ids |
+| ends    | int64  | (>= n+1,)   | out: number of words up to each end of sentence, counted from the start of the corpus |
+| starts, lengths, keys | int64, int64, uint64 | (batch,) | scratch; length 0 stands for a newline |
+
+The words of a batch are cut first and looked up afterwards: the look-ups don't depend on each other, so their cache misses overlap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lmkit._jit import kernel
+from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, fill_slot, find_slot, slot_id, slot_shift
+
+# what a newline does
+LINES_KEEP, LINES_DROP, PARAGRAPHS, CONTINUOUS = 0, 1, 2, 3
+
+# places in `state`
+WORDS, TYPES, BLOB_USED = 0, 1, 2  # totals so far
+SENTENCE_START = 3  # WORDS at the start of the open sentence
+LINE = 4  # number of the line being read, from 1; runs through one document
+LINE_USED = 5  # 1 if something other than white space stood on the line
+LEFT_OUT, LEFT_OUT_LINE, LEFT_OUT_DOCUMENT = 6, 7, 8  # literal <s> and </s>: how many, and where the first stood
+UNKNOWN, UNKNOWN_LINE, UNKNOWN_DOCUMENT = 9, 10, 11  # literal <unk>
+BLANK, BLANK_LINE, BLANK_DOCUMENT = 12, 13, 14  # blank lines kept as empty sentences
+DOCUMENT = 15  # index of the document being read
+NEED_TYPES, NEED_BYTES = 16, 17  # what must fit before the next batch
+BLOCK_WORDS, BLOCK_ENDS = 18, 19  # how much of ids and ends is filled in this block
+STATE_SIZE = 20
+
+
+@kernel
+def cut_words(data, position, starts, lengths, keys):
+    """Cut the next batch. Returns (position behind it, entries filled). White space is NUL, tab, CR, space and LF, as in KenLM."""
+    size = np.uint64(data.size)
+    at = np.uint64(position)
+    one = np.uint64(1)
+    filled = 0
+    while at < size and filled < starts.size:
+        byte = data[at]
+        if byte <= 32 and (byte == 32 or byte == 10 or byte == 13 or byte == 9 or byte == 0):
+            at += one
+            if byte == 10:
+                lengths[filled] = 0
+                filled += 1
+            continue
+        begin = at
+        packed = np.uint64(0)  # the last 8 bytes read
+        key = BYTE_START
+        while True:
+            wide = np.uint64(byte)
+            packed = (packed >> np.uint64(8)) | (wide << np.uint64(56))
+            key = (key ^ wide) * BYTE_MULTIPLIER
+            at += one
+            if at == size:
+                break
+            byte = data[at]
+            if byte <= 32 and (byte == 32 or byte == 10 or byte == 13 or byte == 9 or byte == 0):
+                break
+        length = at - begin
+        if length <= np.uint64(8):
+            key = packed >> np.uint64(np.uint64(64) - np.uint64(8) * length)
+        starts[filled] = begin
+        lengths[filled] = length
+        keys[filled] = key
+        filled += 1
+    return np.int64(at), filled
+
+
+@kernel
+def end_line(mode, state, ends):
+    """A newline was read: end the sentence if the mode says so."""
+    words = state[WORDS]
+    ended = False
+    if mode == LINES_KEEP:
+        ended = True
+        if state[LINE_USED] == 0:
+            if state[BLANK] == 0:
+                state[BLANK_LINE] = state[LINE]
+                state[BLANK_DOCUMENT] = state[DOCUMENT]
+            state[BLANK] += 1
+    elif mode == LINES_DROP:
+        ended = words > state[SENTENCE_START]
+    elif mode == PARAGRAPHS:
+        ended = state[LINE_USED] == 0 and words > state[SENTENCE_START]
+    if ended:
+        ends[state[BLOCK_ENDS]] = words
+        state[BLOCK_ENDS] += 1
+        state[SENTENCE_START] = words
+    state[LINE] += 1
+    state[LINE_USED] = 0
+
+
+@kernel
+def note_special(state, word_id):
+    """Count a literal <unk>, <s> or </s> and remember where the first stood. Returns whether the word stays in the text."""
+    place = UNKNOWN if word_id == 0 else LEFT_OUT
+    if state[place] == 0:
+        state[place + 1] = state[LINE]
+        state[place + 2] = state[DOCUMENT]
+    state[place] += 1
+    return word_id == 0
+
+
+@kernel
+def number_words(data, position, mode, state, table, blob, offsets, ids, ends, starts, lengths, keys):
+    """Number the words from `position` on. Returns where it stopped: data.size, or earlier if table, blob or offsets must grow first."""
+    shift = slot_shift(table)
+    room = min(offsets.size - 1, table.size >> 2)
+    while position < data.size:
+        after, filled = cut_words(data, position, starts, lengths, keys)
+        state[NEED_TYPES] = filled
+        state[NEED_BYTES] = after - position
+        if state[TYPES] + filled > room or state[BLOB_USED] + after - position > blob.size:
+            return position
+        for i in range(filled):
+            length = lengths[i]
+            if length == 0:
+                end_line(mode, state, ends)
+                continue
+            slot = find_slot(table, shift, keys[i], data, starts[i], length, blob, offsets)
+            word_id = slot_id(table, slot)
+            if word_id < 0:
+                word_id = state[TYPES]
+                used = state[BLOB_USED]
+                for j in range(length):
+                    blob[used + j] = data[starts[i] + j]
+                state[BLOB_USED] = used + length
+                state[TYPES] = word_id + 1
+                offsets[word_id + 1] = used + length
+                fill_slot(table, slot, keys[i], word_id, length)
+            state[LINE_USED] = 1
+            if word_id < 3 and not note_special(state, word_id):
+                continue
+            ids[state[BLOCK_WORDS]] = word_id
+            state[BLOCK_WORDS] += 1
+            state[WORDS] += 1
+        position = after
+    return position
+
+
+@kernel
+def check_utf8(data):
+    """Returns (place of the first byte that is not UTF-8, or -1; number of characters). Unicode 15, table 3-7."""
+    characters = 0
+    at = 0
+    size = data.size
+    while at < size:
+        stop = min(at + 64, size)
+        union = np.uint8(0)
+        for i in range(at, stop):
+            union |= data[i]
+        if union < 0x80:
+            characters += stop - at
+            at = stop
+            continue
+        while at < stop:
+            lead = data[at]
+            characters += 1
+            if lead < 0x80:
+                at += 1
+                continue
+            low, high = 0x80, 0xBF  # what the second byte may be
+            if 0xC2 <= lead <= 0xDF:
+                more = 1
+            elif 0xE0 <= lead <= 0xEF:
+                more = 2
+                low = 0xA0 if lead == 0xE0 else 0x80
+                high = 0x9F if lead == 0xED else 0xBF
+            elif 0xF0 <= lead <= 0xF4:
+                more = 3
+                low = 0x90 if lead == 0xF0 else 0x80
+                high = 0x8F if lead == 0xF4 else 0xBF
+            else:
+                return at, characters
+            if at + more >= size or not low <= data[at + 1] <= high:
+                return at, characters
+            for i in range(2, more + 1):
+                if not 0x80 <= data[at + i] <= 0xBF:
+                    return at, characters
+            at += more + 1
+    return -1, characters
+
+
+@kernel
+def renumber(ids, new_ids, next_id, order):
+    """Number ids anew by first appearance: new_ids[old] = new (-1 = not seen), order[new] = old. ids is overwritten. Returns next_id."""
+    for i in range(ids.size):
+        old = ids[i]
+        new = new_ids[old]
+        if new < 0:
+            new = next_id
+            new_ids[old] = new
+            order[new] = old
+            next_id += 1
+        ids[i] = new
+    return next_id
