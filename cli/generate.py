@@ -43,23 +43,15 @@ def command(
     import lmkit
 
     loaded = lmkit.load(reading.model_path(model))
-    texts = []
+    decoding = lmkit.Decoding(temperature=temperature, top_k=top_k, top_p=top_p, argmax=argmax)
     if seed is None:
         seed = secrets.randbelow(1_000_000)
+    texts = []
     for text_seed in np.random.SeedSequence(seed).spawn(count):
-        text = loaded.generate(
-            prompt,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            argmax=argmax,
-            max_tokens=max_tokens,
-            seed=np.random.default_rng(text_seed),
-        )
-        texts.append(text)
+        texts.append(loaded.generate(prompt, decoding=decoding, max_tokens=max_tokens, rng=np.random.default_rng(text_seed)))
         if not json:
-            output.result(text)
-    if not argmax:
-        output.note(f"(--seed {seed} writes this again)")
+            output.result(texts[-1])
     if json:
         output.result_json({"model": model, "prompt": prompt, "seed": seed, "texts": texts})
+    elif not argmax:
+        output.note(f"(--seed {seed} writes this again)")

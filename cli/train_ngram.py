@@ -12,8 +12,9 @@ import typer
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
-    from lmkit.ngram import NgramLanguageModel
+    from lmkit.ngram.model import NgramLanguageModel
     from lmkit.text.corpus import EncodedCorpus
+    from lmkit.text.options import TextOptions
 
 
 def command(
@@ -55,7 +56,7 @@ def command(
     and are trained on their train split. Every word is kept unless --min-count or --vocab-size says otherwise.
     """
     import lmkit_corpora
-    from lmkit.ngram import NgramLanguageModel
+    from lmkit.ngram.model import NgramLanguageModel
 
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     text_options = reading.text_options(
@@ -94,7 +95,6 @@ def command(
                 "bytes": target.stat().st_size,
                 "seconds": seconds,
                 "validation": validation,
-                "notes": [*train.notes, *model.notes_],
                 **model.info(),
             }
         )
@@ -120,7 +120,47 @@ def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> dict[st
 
 
 def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, seconds: float, validation: dict[str, Any] | None) -> None:
-    raise NotImplementedError
+    """What was read, the n-grams of each order, what the user should know, and where the model went."""
+    card = model.info()
+    unit = "words" if train.options.is_word_level else train.options.tokenizer
+    in_sentences = f" in {train.n_sentences:,} sentences" if train.options.sentence_boundaries else " of continuous text"
+    output.result(
+        f"Read {train.name}: {len(train):,} {unit}{in_sentences}, {len(train.vocabulary) - 3:,} different ({_reading(train.options)})."
+    )
+    discounts = card.get("estimation", {}).get("discounts", [])
+    rows = []
+    for order, size in enumerate(card["ngrams"], 1):
+        taken = discounts[order - 1] if order <= len(discounts) else []
+        rows.append([str(order), f"{size:,}", *(f"{discount:.4f}" for discount in taken)])
+    headers = ["order", "n-grams", *(["D1", "D2", "D3+"] if discounts else [])]
+    output.result("\n" + output.table(headers, rows, right=range(len(headers))) + "\n")
+    for entry in model.notes_:
+        output.result(f"Note: {entry}")
+    if validation is not None:
+        unknown = validation["oov"] / max(validation["tokens"], 1)
+        output.result(
+            f"Perplexity of the valid split: {validation['perplexity']:.2f} "
+            f"({validation['tokens']:,} tokens with sentence ends, {unknown:.1%} of them unknown words; "
+            f"{validation['perplexity_without_oov']:.2f} without those)."
+        )
+    output.result(f"Model: {target} ({output.size(target.stat().st_size)}), made in {seconds:.1f} s.")
+
+
+def _reading(text_options: TextOptions) -> str:
+    """The reading in a few words: `whitespace, a line a sentence, lower-cased`."""
+    sentences = {
+        "line": "a line a sentence",
+        "paragraph": "a paragraph a sentence",
+        "detected": "sentences found by Punkt",
+        "none": "no sentences",
+    }
+    parts = [f"tokens by {text_options.tokenizer}", sentences[text_options.sentences]]
+    parts += ["blank lines dropped"] if text_options.sentences == "line" and text_options.blank_lines == "drop" else []
+    parts += ["lower-cased"] if text_options.lowercase else []
+    parts += ["numbers as N"] if text_options.fold_numbers else []
+    parts += [text_options.normalization] if text_options.normalization else []
+    parts += [text_options.encoding] if text_options.encoding != "utf-8" else []
+    return ", ".join(parts)
 
 
 def _say_what_next(model: NgramLanguageModel, spec: str, part: str | None, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Imports run in one direction: root files, numeric, text, families (never each other), wrappers and evaluation, lmkit_corpora, lmkit_cli.
 
-Read from the sources with ast, so that an import inside a function counts as well. What stands under `if TYPE_CHECKING:` is for the type checker only and
-doesn't count.
+Read from the sources with ast, so that an import inside a function counts as well. What stands under `if TYPE_CHECKING:` is for the type
+checker only and doesn't count.
 """
 
 from __future__ import annotations

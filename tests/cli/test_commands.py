@@ -1,0 +1,357 @@
+"""Every command, end to end, on a small text."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lmkit_cli import app
+
+KEYS = {
+    "perplexity",
+    "perplexity_without_oov",
+    "perplexity_without_ends",
+    "bits_per_character",
+    "bits_per_byte",
+    "tokens",
+    "oov",
+    "ends",
+    "sentences",
+    "vocabulary_size",
+    "vocabulary_hash",
+    "log10_probability",
+}
+
+
+class TestTrainNgram:
+    def test_says_what_was_read_and_what_to_try_next(self, run, text: Path, tmp_path: Path) -> None:
+        target = tmp_path / "m.lm"
+        outcome = run("train-ngram", text, "-o", 3, "--out", target)
+        assert outcome.code == 0
+        assert target.is_file()
+        assert "400 sentences" in outcome.out
+        assert str(target) in outcome.out
+        for order in (1, 2, 3):
+            assert any(line.split()[:1] == [str(order)] for line in outcome.out.splitlines())
+        for command in ("perplexity", "predict", "generate"):
+            assert f"lmkit {command} {target}" in outcome.err
+
+    def test_the_commands_it_proposes_run(self, run, text: Path, tmp_path: Path) -> None:
+        import shlex
+
+        proposed = [
+            shlex.split(line)[1:]
+            for line in run("train-ngram", text, "-o", 2, "--out", tmp_path / "with space.lm").err.splitlines()
+            if line.startswith("  lmkit ")
+        ]
+        assert len(proposed) == 3
+        for words in proposed:
+            assert run(*[text if word == "TEXT" else word for word in words]).code == 0
+
+    def test_json_is_one_object_on_standard_output(self, run, text: Path, tmp_path: Path) -> None:
+        outcome = run("train-ngram", text, "-o", 3, "--out", tmp_path / "m.lm", "--json")
+        assert outcome.json["model"] == str(tmp_path / "m.lm")
+        assert outcome.json["bytes"] == (tmp_path / "m.lm").stat().st_size
+        assert outcome.err == ""
+
+    def test_quiet_prints_the_path_alone(self, run, text: Path, tmp_path: Path) -> None:
+        outcome = run("train-ngram", text, "-o", 3, "--out", tmp_path / "m.lm", "--quiet")
+        assert (outcome.out, outcome.err) == (f"{tmp_path / 'm.lm'}\n", "")
+
+    def test_default_place_and_last(self, run, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert "train one with `lmkit train-ngram`" in run("info", "last").err
+        assert run("train-ngram", text, "-o", 2).code == 0
+        assert (tmp_path / "models" / "ngram-small.lm").is_file()
+        assert run("perplexity", "last", text, "--json").json["tokens"] > 0
+
+    @pytest.mark.parametrize("ending", ["arpa", "arpa.gz"])
+    def test_arpa_ending_writes_arpa(self, run, text: Path, tmp_path: Path, ending: str) -> None:
+        target = tmp_path / f"m.{ending}"
+        assert run("train-ngram", text, "-o", 2, "--out", target).code == 0
+        content = target.read_bytes()
+        assert b"\\data\\" in (gzip.decompress(content) if ending.endswith("gz") else content)[:200]
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ["--unit", "char"],
+            ["--unit", "byte"],
+            ["--tokenizer", "treebank"],
+            ["--tokenizer", "regex", "--lowercase"],
+            ["--sentences", "paragraph"],
+            ["--sentences", "detected"],
+            ["--no-sentence-boundaries"],
+            ["--blank-lines", "drop", "--fold-numbers"],
+            ["--normalization", "NFKC"],
+            ["--min-count", "2"],
+            ["--vocab-size", "10"],
+            ["--encoding", "latin-1"],
+            ["--seed", "3", "--threads", "1"],
+        ],
+        ids=" ".join,
+    )
+    def test_options_reach_the_model_and_its_scores(self, run, text: Path, tmp_path: Path, options: list[str]) -> None:
+        target = tmp_path / "m.lm"
+        outcome = run("train-ngram", text, "-o", 3, "--out", target, *options)
+        assert outcome.code == 0, outcome.err
+        scored = run("perplexity", target, text, "--json").json
+        assert 1 < scored["perplexity"] < 50
+
+    def test_vocabulary_size_counts_the_specials(self, run, text: Path, tmp_path: Path) -> None:
+        run("train-ngram", text, "-o", 2, "--vocab-size", 10, "--out", tmp_path / "m.lm")
+        scored = run("perplexity", tmp_path / "m.lm", text, "--json").json
+        assert scored["oov"] > 0
+        assert scored["vocabulary_size"] in (9, 10)  # <s> is never predicted
+
+    def test_order_above_the_longest_sentence(self, run, tmp_path: Path) -> None:
+        (tmp_path / "short.txt").write_text("a b\nb a\n", encoding="utf-8")
+        outcome = run("train-ngram", tmp_path / "short.txt", "-o", 9, "--out", tmp_path / "m.lm")
+        assert outcome.code == 0
+        assert "4" in outcome.err  # <s> a b </s> is the longest n-gram there is
+        assert run("perplexity", tmp_path / "m.lm", tmp_path / "short.txt").code == 0
+
+    def test_standard_input(self, text: Path, tmp_path: Path) -> None:
+        with text.open() as stdin:
+            done = subprocess.run(
+                [sys.executable, "-m", "lmkit_cli", "train-ngram", "-", "-o", "2"],
+                stdin=stdin,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+            )
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "models" / "ngram-stdin.lm").is_file()
+
+    def test_options_that_exclude_each_other(self, fails, text: Path) -> None:
+        assert "--unit char and --tokenizer treebank" in fails("train-ngram", text, "--unit", "char", "--tokenizer", "treebank", code=2)
+        assert "exclude each other" in fails("train-ngram", text, "--sentences", "line", "--no-sentence-boundaries", code=2)
+        assert "'nothing'" in fails("train-ngram", text, "--tokenizer", "nothing", code=2)
+        assert "'nothing'" in fails("train-ngram", text, "--smoothing", "nothing", code=2)
+
+
+class TestPerplexity:
+    def test_accounting_block(self, run, model: Path, other_text: Path) -> None:
+        outcome = run("perplexity", model, other_text)
+        assert outcome.code == 0
+        for word in ("perplexity", "character", "byte", "vocabulary"):
+            assert word in outcome.out.lower()
+
+    def test_json_keys_and_their_arithmetic(self, run, model: Path, other_text: Path) -> None:
+        values = run("perplexity", model, other_text, "--json").json
+        assert values.keys() >= KEYS
+        assert values["sentences"] == values["ends"] == 41
+        assert values["oov"] == 1  # zebra
+        words = sum(len(line.split()) for line in other_text.read_text().splitlines())
+        assert values["tokens"] == words + 41
+        assert values["perplexity"] == pytest.approx(10 ** (-values["log10_probability"] / values["tokens"]))
+        bits = -values["log10_probability"] / math.log10(2)
+        assert values["bits_per_character"] == pytest.approx(bits / len(other_text.read_text()))
+
+    def test_per_word_adds_up(self, run, model: Path, other_text: Path) -> None:
+        values = run("perplexity", model, other_text, "--per-word", "--json").json
+        assert len(values["words"]) == values["tokens"]
+        assert sum(word["log10_probability"] for word in values["words"]) == pytest.approx(values["log10_probability"])
+        assert [word["token"] for word in values["words"] if word["is_oov"]] == ["zebra"]
+        assert {word["ngram_length"] for word in values["words"]} <= {1, 2, 3}
+        first_line = other_text.read_text().splitlines()[0].split()
+        assert [word["token"] for word in values["words"][: len(first_line) + 1]] == [*first_line, "</s>"]
+
+    def test_per_word_table(self, run, model: Path, other_text: Path) -> None:
+        lines = run("perplexity", model, other_text, "--per-word").out.splitlines()
+        assert lines[0].split() == ["log10", "p", "n-gram", "back-off", "token"]
+        assert any(line.endswith("zebra  (unknown word)") for line in lines)
+
+    def test_arpa_scores_the_same(self, run, model: Path, arpa: Path, other_text: Path) -> None:
+        own, other = (run("perplexity", path, other_text, "--json").json for path in (model, arpa))
+        assert other["perplexity"] == pytest.approx(own["perplexity"], rel=1e-5)
+
+    def test_a_stream_scores_as_the_file_does(self, run, model: Path, other_text: Path) -> None:
+        with other_text.open() as stdin:
+            done = subprocess.run(
+                [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-", "--json"],
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        streamed, read = json.loads(done.stdout), run("perplexity", model, other_text, "--json").json
+        for key in KEYS:
+            assert streamed[key] == pytest.approx(read[key]) if isinstance(read[key], float) else streamed[key] == read[key]
+
+    def test_a_line_of_a_stream_is_answered_before_the_next(self, model: Path) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-", "--per-word"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("the cat saw it\n")
+        process.stdin.flush()
+        lines = [process.stdout.readline() for _ in range(6)]  # the head, four words, the end
+        assert lines[-1].split()[-1] == "</s>"
+        assert process.poll() is None
+        process.stdin.close()
+        assert "perplexity" in process.stdout.read().lower()
+        process.stdout.close()
+        assert process.wait(30) == 0
+
+    def test_empty_standard_input(self, model: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: ")
+        assert done.stdout == ""
+
+    def test_ctrl_c_while_waiting_for_input(self, model: Path) -> None:
+        import signal
+
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-", "--per-word"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("the cat\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "Traceback" not in errors
+
+
+class TestPredict:
+    def test_table(self, run, model: Path) -> None:
+        lines = run("predict", model, "the old", "--top", 3).out.splitlines()
+        assert lines[0].split() == ["next", "probability", "n-gram"]
+        assert lines[1].split()[:2] == ["1", "man"]
+        assert len(lines) == 5
+
+    def test_json(self, run, model: Path) -> None:
+        values = run("predict", model, "the old", "--top", 4, "--json").json
+        assert values["prompt"] == "the old"
+        assert values["next_words"][0]["token"] == "man"
+        probabilities = [word["probability"] for word in values["next_words"]]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) <= 1 + 1e-6
+
+    def test_all_words_sum_to_one(self, run, model: Path) -> None:
+        values = run("predict", model, "", "--top", 10000, "--json").json
+        assert sum(word["probability"] for word in values["next_words"]) == pytest.approx(1, abs=1e-5)
+
+    def test_a_prompt_that_is_no_text(self, fails, model: Path) -> None:
+        assert "not valid text" in fails("predict", model, "the \udcff", code=2)
+
+
+class TestGenerate:
+    def test_seeded(self, run, model: Path) -> None:
+        first, second, third = (run("generate", model, "--seed", seed, "--count", 5).out for seed in (1, 1, 2))
+        assert first == second != third
+        assert len(first.splitlines()) == 5
+
+    def test_without_a_seed_it_tells_the_one_it_drew(self, run, model: Path) -> None:
+        outcome = run("generate", model, "--count", 3)
+        seed = outcome.err.split("--seed ")[1].split()[0]
+        assert run("generate", model, "--count", 3, "--seed", seed).out == outcome.out
+
+    def test_prompt_and_argmax(self, run, model: Path) -> None:
+        first, second = (run("generate", model, "--prompt", "the old", "--argmax").out for _ in range(2))
+        assert first == second
+        assert first.startswith("the old man ")
+
+    @pytest.mark.parametrize("options", [["--top-k", 1], ["--top-p", 0.00001], ["--temperature", 0.001]])
+    def test_narrow_draws_are_the_argmax(self, run, model: Path, options: list[object]) -> None:
+        assert run("generate", model, *options, "--seed", 5).out == run("generate", model, "--argmax").out
+
+    def test_max_tokens(self, run, model: Path) -> None:
+        outcome = run("generate", model, "--max-tokens", 1, "--count", 20, "--seed", 1, "--json").json
+        assert outcome["seed"] == 1
+        assert max(len(text.split()) for text in outcome["texts"]) == 1
+
+    def test_temperature_zero_is_refused(self, fails, model: Path) -> None:
+        assert "temperature" in fails("generate", model, "--temperature", 0, code=2)
+
+
+class TestInfoAndConvert:
+    def test_card(self, run, model: Path) -> None:
+        outcome = run("info", model)
+        assert outcome.code == 0
+        assert "modified-kneser-ney" in outcome.out
+        assert "order" in outcome.out
+
+    def test_card_as_json(self, run, model: Path) -> None:
+        card = run("info", model, "--json").json
+        assert card["path"] == str(model)
+        assert card["order"] == 3
+
+    def test_card_of_an_arpa_file(self, run, arpa: Path) -> None:
+        assert run("info", arpa, "--json").json["order"] == 3
+
+    def test_there_and_back(self, run, model: Path, arpa: Path, tmp_path: Path) -> None:
+        assert run("convert", arpa, tmp_path / "back.lm").code == 0
+        assert run("convert", tmp_path / "back.lm", tmp_path / "again.arpa").code == 0
+        assert (tmp_path / "again.arpa").read_bytes() == arpa.read_bytes()
+
+    def test_named_format(self, run, model: Path, arpa: Path, tmp_path: Path) -> None:
+        assert run("convert", model, tmp_path / "model.txt", "--to", "arpa", "--json").json["format"] == "arpa"
+        assert (tmp_path / "model.txt").read_bytes() == arpa.read_bytes()
+
+    def test_onto_itself(self, fails, model: Path) -> None:
+        assert "name another file" in fails("convert", model, model, code=2)
+
+
+class TestCorpus:
+    def test_list(self, run) -> None:
+        outcome = run("corpus", "list")
+        assert outcome.code == 0
+        assert "sotu" in outcome.out
+
+    def test_show(self, run) -> None:
+        outcome = run("corpus", "show", "sotu")
+        assert outcome.code == 0
+        assert "sha256" in outcome.out.lower()
+
+    def test_unknown_name(self, fails) -> None:
+        fails("corpus", "show", "sotuu", code=2)
+
+
+def test_from_text_to_text_in_a_process(text: Path, other_text: Path, tmp_path: Path) -> None:
+    """The whole way through the program as a person runs it."""
+
+    def lmkit(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "lmkit_cli", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONHASHSEED": "7"},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    lmkit("train-ngram", str(text), "--order", "4", "--out", "m.lm")
+    assert json.loads(lmkit("perplexity", "m.lm", str(other_text), "--json"))["perplexity"] < 20
+    assert "man" in lmkit("predict", "m.lm", "the old")
+    assert len(lmkit("generate", "m.lm", "--count", "3", "--seed", "1").splitlines()) == 3
+    lmkit("convert", "m.lm", "m.arpa.gz")
+    assert json.loads(lmkit("info", "m.arpa.gz", "--json"))["order"] == 4
+
+
+def test_no_command_is_left_out() -> None:
+    assert set(app.COMMANDS) == {"train-ngram", "perplexity", "predict", "generate", "info", "convert", "corpus"}
