@@ -90,7 +90,7 @@ class ScoredEvents:
         is_end = np.ones(total, np.bool_)
         is_end[token_at] = False
         # the separator goes with what follows it: a space with its word, a newline with its end
-        separator = np.full(len(corpus.ids), 1 if corpus.options.separates_tokens else 0, np.int32)
+        separator = np.full(len(corpus.ids), 1 if corpus.options.is_word_level else 0, np.int32)
         firsts = corpus.sentence_offsets[:-1][lengths > 0]
         separator[firsts] = 0
 

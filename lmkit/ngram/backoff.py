@@ -27,6 +27,12 @@ class BackoffTrie:
     link: np.ndarray
     order_start: np.ndarray
 
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # read-only, so that kernels meet one type whether the arrays come from a file or not
+            view = getattr(self, field.name).view()
+            view.flags.writeable = False
+            setattr(self, field.name, view)
+
     @classmethod
     def from_estimates(cls, counts: NgramCounts, estimates: Estimates) -> BackoffTrie:
         """Lay the levels of counting and smoothing out as one trie."""
@@ -147,17 +153,14 @@ class BackoffTrie:
             and starts[-2] == below == len(self.first_child) - 1
             and bool((np.diff(starts) >= 0).all())
         )
-        if fits and total:
-            fits = int(self.word.max()) < vocabulary_size and int(self.link.min()) >= -1
         if fits:
-            # every link leads to a shorter n-gram (so that walks end) and children follow their parents' order
+            fits = int(self.word.max()) < vocabulary_size and int(self.link.min()) >= kernels.ROOT
+            # every link leads to a shorter n-gram, so that walks end; children lie in the order above their parents'
             for n in range(self.order):
                 low, high = int(starts[n]), int(starts[n + 1])
-                if high > low and int(self.link[low:high].max()) >= (int(starts[n]) if n else 0):
-                    fits = False
-            fits = fits and bool((np.diff(self.first_child) >= 0).all()) and int(self.first_child[-1]) == total
-            fits = fits and all(int(self.first_child[int(starts[n])]) == int(starts[n + 1]) for n in range(self.order - 1))
-            fits = fits and below == int(starts[-2])
+                fits &= low == high or int(self.link[low:high].max()) < low
+                fits &= n == self.order - 1 or low == high or int(self.first_child[low]) == high
+            fits = fits and int(self.first_child[-1]) == total and bool((self.first_child[1:] >= self.first_child[:-1]).all())
         if not fits:
             raise FormatError(f"{where}: the n-gram arrays don't fit together. The file is damaged; train or convert the model again.")
 

@@ -148,7 +148,7 @@ class Vocabulary:
         """int32 (len(other),): the id in this vocabulary of each token of `other`, 0 where it is unknown."""
         if other is self:
             return np.arange(len(self), dtype=np.int32)
-        return self._find_packed(other.blob, other.offsets, 0)
+        return self.find_packed(other.blob, other.offsets, 0)
 
     def cut(self, min_count: int = 1, max_size: int | None = None, order: str = "appearance") -> Vocabulary:
         """The frequent part of this vocabulary.
@@ -241,9 +241,10 @@ class Vocabulary:
         return table
 
     def _find(self, tokens: Sequence[str]) -> np.ndarray:
-        return self._find_packed(*_packed(tokens), -1)
+        return self.find_packed(*_packed(tokens), -1)
 
-    def _find_packed(self, blob: np.ndarray, offsets: np.ndarray, missing: int) -> np.ndarray:
+    def find_packed(self, blob: np.ndarray, offsets: np.ndarray, missing: int = -1) -> np.ndarray:
+        """int32: ids of strings that lie one after the other (blob uint8, offsets int64), `missing` where one is unknown."""
         from lmkit.numeric import _kernels_hash
 
         found = np.empty(len(offsets) - 1, np.int32)

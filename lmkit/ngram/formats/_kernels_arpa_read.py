@@ -160,3 +160,15 @@ def descend(contexts, targets, first_child, words):  # type: ignore[no-untyped-d
             else:
                 high = middle
         contexts[row] = low if low < stop and words[low] == target else -1
+
+
+@kernel
+def pack_spans(data, spans, blob, offsets):  # type: ignore[no-untyped-def]
+    """Copy the strings at spans (K, 2) one after the other into blob, their borders into offsets (K+1,)."""
+    at = np.int64(0)
+    offsets[0] = 0
+    for i in range(len(spans)):
+        for place in range(spans[i, 0], spans[i, 1]):
+            blob[at] = data[place]
+            at += 1
+        offsets[i + 1] = at

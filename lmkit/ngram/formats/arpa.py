@@ -262,25 +262,18 @@ class _Reader:
 
     def _look_up(self, spans: np.ndarray, order: int) -> np.ndarray:
         """int32 (R, order): ids of the words at the spans. Raises FormatError at the first that is no unigram."""
-        flat = np.ascontiguousarray(spans.reshape(-1, 2))
-        found = self.vocabulary.lookup_spans(self.lines.data, flat[:, 0], flat[:, 1])
-        missing = np.flatnonzero(found < 0)
-        if len(missing):
-            place = int(missing[0])
-            word = self.lines.data[flat[place, 0] : flat[place, 1]].tobytes().decode("utf-8", "replace")
-            if word.upper() == "<UNK>":
-                found[found < 0] = [self._unknown_or(flat[i]) for i in missing]
-                missing = np.flatnonzero(found < 0)
-                place = int(missing[0]) if len(missing) else -1
-            if len(missing):
-                word = self.lines.data[flat[place, 0] : flat[place, 1]].tobytes().decode("utf-8", "replace")
-                line = self.lines.number - len(spans) + place // order + 1
+        flat = spans.reshape(-1, 2)
+        blob = np.empty(int((flat[:, 1] - flat[:, 0]).sum()), np.uint8)
+        offsets = np.empty(len(flat) + 1, np.int64)
+        read_kernels.pack_spans(self.lines.data, flat, blob, offsets)
+        found = self.vocabulary.find_packed(blob, offsets)
+        for place in np.flatnonzero(found < 0):
+            word = blob[offsets[place] : offsets[place + 1]].tobytes().decode("utf-8", "replace")
+            if word != "<UNK>":
+                line = self.lines.number - len(spans) + int(place) // order + 1
                 raise FormatError(f"{self.lines.path}, line {line:,}: the word {word!r} is not among the 1-grams.")
+            found[place] = Vocabulary.UNK
         return found.reshape(-1, order)
-
-    def _unknown_or(self, span: np.ndarray) -> int:
-        word = self.lines.data[span[0] : span[1]].tobytes()
-        return 0 if word.upper() == b"<UNK>" else -1
 
     def _refuse(self, order: int, status: int, rows: int, declared: int) -> None:
         path, line = self.lines.path, self.lines.number + 1
