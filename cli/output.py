@@ -24,6 +24,7 @@ def set_quiet(quiet: bool) -> None:
 def note(text: str) -> None:
     """One line for the user's eyes, on standard error; nothing with --quiet."""
     if not _quiet:
+        sys.stdout.flush()  # so that the two stay in order where both go to one place
         print(text, file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmkit.errors import InputError, UsageError
+from lmkit.errors import InputError
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
@@ -84,15 +84,14 @@ def _parts(text: str, split: str | None, text_options: TextOptions) -> Iterator[
         from lmkit.text.encoding import encode_stream
         from lmkit.text.sources import open_source
 
-        if split is not None:
-            raise UsageError("Standard input has no splits; leave out --split.")
+        reading.choose_split(text, split, "test")
         yield from encode_stream(open_source("-"), text_options)
         return
     import lmkit_corpora
 
     part = reading.choose_split(text, split, "test")
-    if part is not None and split is None:
-        output.note(f"Note: scoring {text}:{part}; {text}:train or another part can be named.")
+    if part is not None and split is None and reading.split_off(text)[1] is None:
+        output.note(f"Note: scoring {text}:{part}; another part can be named, such as {text}:valid.")
     corpus = lmkit_corpora.load_corpus(text, split=part, options=text_options)
     for start in range(0, max(corpus.n_sentences, 1), _BLOCK_SENTENCES):
         yield corpus.sentences(start, min(start + _BLOCK_SENTENCES, corpus.n_sentences))

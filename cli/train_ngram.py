@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
+    from lmkit.evaluation.perplexity import Accounting
     from lmkit.ngram.model import NgramLanguageModel
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
@@ -94,7 +95,7 @@ def command(
                 "model": str(target),
                 "bytes": target.stat().st_size,
                 "seconds": seconds,
-                "validation": validation,
+                "validation": None if validation is None else validation.to_dict(),
                 **model.info(),
             }
         )
@@ -105,21 +106,21 @@ def command(
         _say_what_next(model, spec, part, target)
 
 
-def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> dict[str, Any] | None:
+def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> Accounting | None:
     """The accounting of the corpus's valid split under the model, where the model was trained on the train split."""
     import lmkit_corpora
     from lmkit.evaluation.perplexity import Accounting
 
-    name, _, named = spec.partition(":")
-    if (part or named) != "train":
+    if part != "train":
         return None
-    valid = lmkit_corpora.load_corpus(name if named == "train" else spec, split="valid", options=model.text_options)
+    base, _ = reading.split_off(spec)
+    valid = lmkit_corpora.load_corpus(base, split="valid", options=model.text_options)
     if valid.n_sentences == 0:
         return None
-    return Accounting.from_events(model.score(valid)).to_dict()
+    return Accounting.from_events(model.score(valid))
 
 
-def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, seconds: float, validation: dict[str, Any] | None) -> None:
+def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, seconds: float, validation: Accounting | None) -> None:
     """What was read, the n-grams of each order, what the user should know, and where the model went."""
     card = model.info()
     unit = "words" if train.options.is_word_level else train.options.tokenizer
@@ -137,11 +138,10 @@ def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, secon
     for entry in model.notes_:
         output.result(f"Note: {entry}")
     if validation is not None:
-        unknown = validation["oov"] / max(validation["tokens"], 1)
+        every = validation.all
         output.result(
-            f"Perplexity of the valid split: {validation['perplexity']:.2f} "
-            f"({validation['tokens']:,} tokens with sentence ends, {unknown:.1%} of them unknown words; "
-            f"{validation['perplexity_without_oov']:.2f} without those)."
+            f"Perplexity of the valid split: {every.perplexity:.2f} over {every.count:,} tokens, sentence ends included; "
+            f"{(validation.known_words + validation.ends).perplexity:.2f} without its {validation.unknown_words.count:,} unknown words."
         )
     output.result(f"Model: {target} ({output.size(target.stat().st_size)}), made in {seconds:.1f} s.")
 
@@ -166,7 +166,7 @@ def _reading(text_options: TextOptions) -> str:
 def _say_what_next(model: NgramLanguageModel, spec: str, part: str | None, target: Path) -> None:
     """Three commands to go on with, made from this very model."""
     path = shlex.quote(str(target))
-    text = f"{spec.partition(':')[0]}:test" if reading.catalogue_entry(spec) is not None else "TEXT"
+    text = shlex.quote(f"{reading.split_off(spec)[0]}:test") if part == "train" else "TEXT"
     output.note("\nTry next:")
     output.note(f"  lmkit perplexity {path} {text}")
     output.note(f"  lmkit predict {path} {shlex.quote(model.vocabulary.token(_most_frequent(model)))}")
