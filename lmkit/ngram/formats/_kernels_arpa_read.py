@@ -115,7 +115,7 @@ def read_lines(data, at, rows, order, numbers, spans):  # type: ignore[no-untype
                 value, status = read_number(data, field, stop)
                 if status != OK:
                     return row, at, status
-                if np.isinf(value) and (value > 0 or count > 0):
+                if np.isinf(value) and value > 0:
                     return row, at, NOT_A_NUMBER
                 numbers[row, 0 if count == 0 else 1] = value
             elif count <= order:

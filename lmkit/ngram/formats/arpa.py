@@ -31,7 +31,7 @@ _ZERO = -99.0
 
 _PROBLEMS = {
     read_kernels.BAD_NUMBER: "a number was expected at its start or end",
-    read_kernels.NOT_A_NUMBER: "NaN or infinity stands where a log10 probability or back-off weight belongs",
+    read_kernels.NOT_A_NUMBER: "NaN or plus infinity stands where a log10 probability or back-off weight belongs",
     read_kernels.POSITIVE: "a log10 probability above 0",
 }
 
@@ -308,7 +308,7 @@ class _Reader:
                 places[row] = following
                 following += 1
         probability, back_off = np.full(size, -np.inf, np.float32), np.zeros(size, np.float32)
-        probability[places], back_off[places] = _zeros(numbers[:, 0]), numbers[:, 1]
+        probability[places], back_off[places] = _zeros(numbers[:, 0]), _zeros(numbers[:, 1])
         if not seen & {b"<unk>", b"<UNK>"}:
             self.notes.append(f"{self.lines.path} has no <unk>: words that it does not know have probability 0.")
         self.has_boundaries = bool(probability[2] > -np.inf)
@@ -351,7 +351,7 @@ class _Reader:
         self.first_children.append(np.concatenate([[0], np.cumsum(children)]).astype(np.int64))
         self.words.append(grams[places, -1].astype(np.uint32))
         self.probabilities.append(_zeros(numbers[places, 0]))
-        self.back_offs.append(numbers[places, 1].astype(np.float32))
+        self.back_offs.append(_zeros(numbers[places, 1]))
 
     def finish(self) -> tuple[BackoffTrie, Vocabulary, bool, list[str]]:
         while len(self.words) > 1 and len(self.words[-1]) == 0:
@@ -362,7 +362,7 @@ class _Reader:
 
 
 def _zeros(log10: np.ndarray) -> np.ndarray:
-    """float32, with ARPA's -99 as a probability of 0."""
+    """float32, with ARPA's -99 as a probability or back-off weight of 0."""
     return np.where(log10 <= _ZERO, -np.inf, log10).astype(np.float32)
 
 

@@ -44,10 +44,9 @@ class ModifiedKneserNey:
                     probability = np.empty(len(level), np.float32 if highest else np.float64)
                     back_off = np.empty(len(below), np.float32)
                     kernels.interpolate(adjusted, below.first_child, level.suffixes, chosen, lower, probability, back_off)
-                    back_offs.append(np.log10(back_off, out=back_off))
+                    back_offs.append(_log10(back_off))
                     lower = probability
-                with np.errstate(divide="ignore"):
-                    log10_probabilities.append(_log10(lower))
+                log10_probabilities.append(_log10(lower))
                 progress.advance()
         return Estimates(log10_probabilities, back_offs, {"discounts": discounts}, notes)
 
@@ -67,6 +66,8 @@ def choose_discounts(count_of_counts: np.ndarray, order: int) -> tuple[np.ndarra
         discounts[k] = k - (k + 1) * y * n[k + 1] / n[k]
         if not 0 <= discounts[k] <= k:
             return _fallback(order, f"the formula gives {discounts[k]:.3f} for {order}-grams with adjusted count {k}")
+    if not discounts[1:].all():
+        return discounts, f"Order {order} has a discount of 0, so that unseen words may get probability 0: the text is small or unlike natural language."
     return discounts, None
 
 
@@ -104,6 +105,7 @@ def _unigrams(adjusted: np.ndarray, discounts: np.ndarray, boundaries: bool) -> 
 
 
 def _log10(probability: np.ndarray) -> np.ndarray:
-    """float32 log10, never above 0."""
-    result = np.log10(probability).astype(np.float32, copy=False)
+    """float32 log10, never above 0; -inf for 0."""
+    with np.errstate(divide="ignore"):
+        result = np.log10(probability).astype(np.float32, copy=False)
     return np.minimum(result, np.float32(0), out=result)

@@ -1,0 +1,1 @@
+"""Metrics over scored events, the same for every family of models."""
