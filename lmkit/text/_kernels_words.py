@@ -7,6 +7,7 @@
 | ids     | int32  | (>= n/2+1,) | out: word ids |
 | ends    | int64  | (>= n+1,)   | out: number of words up to each end of sentence, counted from the start of the corpus |
 | starts, lengths, keys | int64, int64, uint64 | (batch,) | scratch; length 0 stands for a newline |
+| new_blob, new_offsets | uint8, int64 | as blob, offsets | the same memory as blob and offsets, for writing |
 
 The words of a batch are cut first and looked up afterwards: the look-ups don't depend on each other, so their cache misses overlap.
 """
@@ -109,7 +110,7 @@ def note_special(state, word_id):
 
 
 @kernel
-def number_words(data, position, mode, state, table, blob, offsets, ids, ends, starts, lengths, keys):
+def number_words(data, position, mode, state, table, blob, offsets, new_blob, new_offsets, ids, ends, starts, lengths, keys):
     """Number the words from `position` on. Returns where it stopped: data.size, or earlier if table, blob or offsets must grow first."""
     shift = slot_shift(table)
     room = min(offsets.size - 1, table.size >> 2)
@@ -130,10 +131,10 @@ def number_words(data, position, mode, state, table, blob, offsets, ids, ends, s
                 word_id = state[TYPES]
                 used = state[BLOB_USED]
                 for j in range(length):
-                    blob[used + j] = data[starts[i] + j]
+                    new_blob[used + j] = data[starts[i] + j]
                 state[BLOB_USED] = used + length
                 state[TYPES] = word_id + 1
-                offsets[word_id + 1] = used + length
+                new_offsets[word_id + 1] = used + length
                 fill_slot(table, slot, keys[i], word_id, length)
             state[LINE_USED] = 1
             if word_id < 3 and not note_special(state, word_id):

@@ -249,7 +249,7 @@ class Vocabulary:
 
         found = np.empty(len(offsets) - 1, np.int32)
         _kernels_hash.look_up(
-            frozen(self._blob), frozen(self._offsets), frozen(self._table), frozen(blob), frozen(offsets), missing, found
+            frozen(self._blob), frozen(self._offsets), self._table, frozen(blob), frozen(offsets), missing, found
         )
         return found
 
