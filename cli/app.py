@@ -128,7 +128,7 @@ def run(words: list[str]) -> int:
             import traceback
 
             traceback.print_exc()
-        code, sentence = explain(error)
+        code, sentence = explain(error, debug)
         if sentence:
             print(sentence, file=sys.stderr)
         return code
@@ -137,7 +137,7 @@ def run(words: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def explain(error: Exception) -> tuple[int, str]:
+def explain(error: Exception, debug: bool = False) -> tuple[int, str]:
     """The exit code and the one sentence for an exception that ended a command."""
     from lmkit.errors import LmkitError
 
@@ -155,7 +155,8 @@ def explain(error: Exception) -> tuple[int, str]:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
         return 1, f"Error: {where}{error.strerror or error}."
     what = _one_line(f"{type(error).__name__}: {error}")
-    return 1, f"Internal error: {what[:300]} (a fault of lmkit; run again with --debug to see where, and report it)."
+    step = "report it with the traceback above" if debug else "run again with --debug to see where, and report it"
+    return 1, f"Internal error: {what[:300]} (a fault of lmkit; {step})."
 
 
 def _explain_usage(error: Any) -> str:
