@@ -50,10 +50,15 @@ def string_key(data, start, length):
 
 
 @kernel
-def find_slot(table, shift, key, data, start, length, blob, offsets):
-    """Slot that holds the string data[start:start+length], or the free slot where it belongs."""
+def first_slot(key, shift):
+    """Slot where the search for a key begins."""
+    return ((key ^ (key >> np.uint64(32))) * MULTIPLIER) >> shift
+
+
+@kernel
+def find_slot(table, slot, key, data, start, length, blob, offsets):
+    """Slot that holds the string data[start:start+length], or the free slot where it belongs; searched from `slot` on."""
     mask = np.uint64((table.size >> 1) - 1)
-    slot = ((key ^ (key >> np.uint64(32))) * MULTIPLIER) >> shift
     kind = min(length, LONG)
     while True:
         value = table[np.uint64(2) * slot + np.uint64(1)]
@@ -100,7 +105,7 @@ def build_table(blob, offsets, count, table):
         start = offsets[string_id]
         length = offsets[string_id + 1] - start
         key = string_key(blob, start, length)
-        slot = find_slot(table, shift, key, blob, start, length, blob, offsets)
+        slot = find_slot(table, first_slot(key, shift), key, blob, start, length, blob, offsets)
         if slot_id(table, slot) >= 0:
             return string_id
         fill_slot(table, slot, key, string_id, length)
@@ -115,7 +120,8 @@ def look_up(blob, offsets, table, other_blob, other_offsets, missing, found):
         start = other_offsets[i]
         length = other_offsets[i + 1] - start
         key = string_key(other_blob, start, length)
-        string_id = slot_id(table, find_slot(table, shift, key, other_blob, start, length, blob, offsets))
+        slot = find_slot(table, first_slot(key, shift), key, other_blob, start, length, blob, offsets)
+        string_id = slot_id(table, slot)
         found[i] = string_id if string_id >= 0 else missing
 
 
@@ -127,7 +133,7 @@ def move_table(old, new):
     for i in range(0, old.size, 2):
         if old[i + 1] != np.uint64(0):
             key = old[i]
-            slot = ((key ^ (key >> np.uint64(32))) * MULTIPLIER) >> shift
+            slot = first_slot(key, shift)
             while new[np.uint64(2) * slot + np.uint64(1)] != np.uint64(0):
                 slot = (slot + np.uint64(1)) & mask
             new[np.uint64(2) * slot] = key

@@ -4,12 +4,13 @@
 |---------|--------|--------|-------|
 | data    | uint8  | (n,)   | a block of text, cut behind white space (or holding the whole end of the text) |
 | state   | int64  | (STATE_SIZE,) | what is remembered from block to block, at the places below |
-| ids     | int32  | (>= n/2+1,) | out: word ids |
-| ends    | int64  | (>= n+1,)   | out: number of words up to each end of sentence, counted from the start of the corpus |
-| starts, lengths, keys | int64, int64, uint64 | (batch,) | scratch; length 0 stands for a newline |
+| ids     | int32  | (>= WORDS + n/2 + 1,) | out: word ids of the whole corpus so far |
+| ends    | int64  | (>= ENDS + n + 1,)    | out: number of words up to each end of sentence |
+| starts, lengths, keys, slots | int64, int64, uint64, uint64 | (batch,) | scratch; length 0 stands for a newline |
 | new_blob, new_offsets | uint8, int64 | as blob, offsets | the same memory as blob and offsets, for writing |
 
-The words of a batch are cut first and looked up afterwards: the look-ups don't depend on each other, so their cache misses overlap.
+The words of a batch are cut first; then the slots where their searches begin are read one after the other, without a branch between
+them, so that the cache misses overlap; only then are the words looked up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, fill_slot, find_slot, slot_id, slot_shift
+from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, fill_slot, find_slot, first_slot, slot_id, slot_shift
 
 # what a newline does
 LINES_KEEP, LINES_DROP, PARAGRAPHS, CONTINUOUS = 0, 1, 2, 3
@@ -32,7 +33,8 @@ UNKNOWN, UNKNOWN_LINE, UNKNOWN_DOCUMENT = 9, 10, 11  # literal <unk>
 BLANK, BLANK_LINE, BLANK_DOCUMENT = 12, 13, 14  # blank lines kept as empty sentences
 DOCUMENT = 15  # index of the document being read
 NEED_TYPES, NEED_BYTES = 16, 17  # what must fit before the next batch
-BLOCK_WORDS, BLOCK_ENDS = 18, 19  # how much of ids and ends is filled in this block
+ENDS = 18  # how much of `ends` is filled
+TOUCHED = 19  # of no meaning; keeps the compiler from leaving the reads of first_slots out
 STATE_SIZE = 20
 
 
@@ -91,8 +93,8 @@ def end_line(mode, state, ends):
     elif mode == PARAGRAPHS:
         ended = state[LINE_USED] == 0 and words > state[SENTENCE_START]
     if ended:
-        ends[state[BLOCK_ENDS]] = words
-        state[BLOCK_ENDS] += 1
+        ends[state[ENDS]] = words
+        state[ENDS] += 1
         state[SENTENCE_START] = words
     state[LINE] += 1
     state[LINE_USED] = 0
@@ -110,7 +112,18 @@ def note_special(state, word_id):
 
 
 @kernel
-def number_words(data, position, mode, state, table, blob, offsets, new_blob, new_offsets, ids, ends, starts, lengths, keys):
+def first_slots(table, shift, keys, filled, slots):
+    """slots[i] = where the search for word i begins; the slot is read, so that all cache misses of a batch overlap."""
+    touched = np.uint64(0)
+    for i in range(filled):
+        slot = first_slot(keys[i], shift)
+        slots[i] = slot
+        touched |= table[np.uint64(2) * slot]
+    return touched
+
+
+@kernel
+def number_words(data, position, mode, state, table, blob, offsets, new_blob, new_offsets, ids, ends, starts, lengths, keys, slots):
     """Number the words from `position` on. Returns where it stopped: data.size, or earlier if table, blob or offsets must grow first."""
     shift = slot_shift(table)
     room = min(offsets.size - 1, table.size >> 2)
@@ -120,12 +133,13 @@ def number_words(data, position, mode, state, table, blob, offsets, new_blob, ne
         state[NEED_BYTES] = after - position
         if state[TYPES] + filled > room or state[BLOB_USED] + after - position > blob.size:
             return position
+        state[TOUCHED] = np.int64(first_slots(table, shift, keys, filled, slots))
         for i in range(filled):
             length = lengths[i]
             if length == 0:
                 end_line(mode, state, ends)
                 continue
-            slot = find_slot(table, shift, keys[i], data, starts[i], length, blob, offsets)
+            slot = find_slot(table, slots[i], keys[i], data, starts[i], length, blob, offsets)
             word_id = slot_id(table, slot)
             if word_id < 0:
                 word_id = state[TYPES]
@@ -139,11 +153,17 @@ def number_words(data, position, mode, state, table, blob, offsets, new_blob, ne
             state[LINE_USED] = 1
             if word_id < 3 and not note_special(state, word_id):
                 continue
-            ids[state[BLOCK_WORDS]] = word_id
-            state[BLOCK_WORDS] += 1
+            ids[state[WORDS]] = word_id
             state[WORDS] += 1
         position = after
     return position
+
+
+@kernel
+def count_ids(ids, counts):
+    """counts[i] += occurrences of i. ids: int32, counts: int64."""
+    for i in range(ids.size):
+        counts[ids[i]] += 1
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 from lmkit.text.vocabulary import _SPECIAL_BLOB, _SPECIAL_OFFSETS, SPECIALS, Vocabulary, empty_table, frozen
 
 LINES_KEEP, LINES_DROP, PARAGRAPHS, CONTINUOUS = 0, 1, 2, 3  # as in _kernels_words.py
-_BATCH = 2048  # words cut before they are looked up; fits the first-level cache
+_BATCH = 512  # words cut before they are looked up; fits the first-level cache
 _NEWLINE = np.array([10], np.uint8)
 
 
@@ -31,34 +31,45 @@ class Numbered:
     document_offsets: np.ndarray
 
 
+class _Growing:
+    """An array that grows at its end; the memory is moved by the system's page tables, not copied."""
+
+    def __init__(self, dtype: type) -> None:
+        self.array = np.empty(0, dtype)
+        self.size = 0
+
+    def reserve(self, more: int) -> np.ndarray:
+        """Make room for `more` entries behind `size`; returns the whole array."""
+        needed = self.size + more
+        if needed > len(self.array):
+            self.array.resize(max(needed, len(self.array) * 3 // 2), refcheck=False)
+        return self.array
+
+    def append(self, values: np.ndarray) -> None:
+        self.reserve(len(values))[self.size : self.size + len(values)] = values
+        self.size += len(values)
+
+    def take(self) -> np.ndarray:
+        """Everything entered; the growing array is spent."""
+        array, self.array = self.array, np.empty(0, self.array.dtype)
+        array.resize(self.size, refcheck=False)
+        return array
+
+
 class _Collector:
     """Gathers ids and ends of sentences and documents over blocks."""
 
     def __init__(self) -> None:
-        self.ids: list[np.ndarray] = []
-        self.ends: list[np.ndarray] = [np.zeros(1, np.int64)]
-        self.document_ends: list[int] = [0]
-        self.sentences = 0
-
-    def add(self, ids: np.ndarray, ends: np.ndarray) -> None:
-        if len(ids):
-            self.ids.append(ids)
-        if len(ends):
-            self.ends.append(ends)
-            self.sentences += len(ends)
+        self.ids = _Growing(np.int32)
+        self.ends = _Growing(np.int64)
+        self.ends.append(np.zeros(1, np.int64))
+        self._document_ends = [0]
 
     def end_document(self) -> None:
-        self.document_ends.append(self.sentences)
+        self._document_ends.append(self.ends.size - 1)
 
     def take(self) -> Numbered:
-        ids = np.empty(sum(map(len, self.ids)), np.int32)
-        start = 0
-        self.ids.reverse()
-        while self.ids:  # give the memory of each part back before the next is copied
-            part = self.ids.pop()
-            ids[start : start + len(part)] = part
-            start += len(part)
-        return Numbered(ids, np.concatenate(self.ends), np.array(self.document_ends, np.int64))
+        return Numbered(self.ids.take(), self.ends.take(), np.array(self._document_ends, np.int64))
 
 
 class WordNumberer:
@@ -76,7 +87,7 @@ class WordNumberer:
         self._mode = mode
         self._collector = _Collector()
         self._state = np.zeros(_kernels_words.STATE_SIZE, np.int64)
-        self._state[_kernels_words.LINE] = 1
+        self._state[_kernels_words.LINE] = self._state[_kernels_words.ENDS] = 1
         self._state[_kernels_words.TYPES] = len(SPECIALS)
         self._state[_kernels_words.BLOB_USED] = len(_SPECIAL_BLOB)
         self._blob = np.zeros(1 << 16, np.uint8)
@@ -85,9 +96,7 @@ class WordNumberer:
         self._offsets[: len(_SPECIAL_OFFSETS)] = _SPECIAL_OFFSETS
         self._table = empty_table(2 * _BATCH)
         self._enter_specials()
-        self._scratch = (np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.uint64))
-        self._ids = np.empty(0, np.int32)
-        self._ends = np.empty(0, np.int64)
+        self._scratch = (np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.uint64), np.zeros(_BATCH, np.uint64))
         self._at_line_start = True
         self._empty_document = True
 
@@ -100,11 +109,9 @@ class WordNumberer:
         """Read a block of UTF-8: uint8 (n,), contiguous. No word may run on into the next block of the same document."""
         if not len(data):
             return
-        if len(self._ids) < len(data) // 2 + 1:
-            self._ids = np.empty(len(data) // 2 + 1, np.int32)
-            self._ends = np.empty(len(data) + 1, np.int64)
-        kernels = self._kernels
-        self._state[kernels.BLOCK_WORDS] = self._state[kernels.BLOCK_ENDS] = 0
+        kernels, collector = self._kernels, self._collector
+        ids = collector.ids.reserve(len(data) // 2 + 1)
+        ends = collector.ends.reserve(len(data) + 1)
         data = frozen(data)
         position = 0
         while True:
@@ -118,16 +125,15 @@ class WordNumberer:
                 frozen(self._offsets),
                 self._blob,
                 self._offsets,
-                self._ids,
-                self._ends,
+                ids,
+                ends,
                 *self._scratch,
             )
             if position == len(data):
                 break
             self._grow()
-        self._collector.add(
-            self._ids[: self._state[kernels.BLOCK_WORDS]].copy(), self._ends[: self._state[kernels.BLOCK_ENDS]].copy()
-        )
+        collector.ids.size = int(self._state[kernels.WORDS])
+        collector.ends.size = int(self._state[kernels.ENDS])
         self._at_line_start = data[-1] == 10
         self._empty_document = False
 
@@ -155,7 +161,8 @@ class WordNumberer:
             if self._mode == PARAGRAPHS:
                 self.feed(_NEWLINE)
         if self._mode == CONTINUOUS:
-            self._collector.add(np.empty(0, np.int32), self._state[[self._kernels.WORDS]])
+            self._collector.ends.append(self._state[[self._kernels.WORDS]])
+            self._state[self._kernels.ENDS] += 1
         self._collector.end_document()
         self._state[self._kernels.LINE] = 1
         self._state[self._kernels.DOCUMENT] += 1
@@ -175,7 +182,8 @@ class WordNumberer:
         """Everything read, and its words with their counts. The numberer is spent."""
         numbered = self._collector.take()
         types = int(self._state[self._kernels.TYPES])
-        counts = np.bincount(numbered.ids, minlength=types).astype(np.int64)
+        counts = np.zeros(types, np.int64)
+        self._kernels.count_ids(numbered.ids, counts)
         blob = self._blob[: self._state[self._kernels.BLOB_USED]].copy()
         vocabulary = Vocabulary(blob, self._offsets[: types + 1].copy(), counts)
         return numbered, vocabulary
@@ -220,7 +228,8 @@ class SymbolNumberer:
             self._enter(codes[ids < 0])
             ids = self._ids_of[codes]
         self.n_tokens += len(ids)
-        self._collector.add(ids, ends)
+        self._collector.ids.append(ids)
+        self._collector.ends.append(ends)
 
     def _ended(self, ends: np.ndarray) -> np.ndarray:
         """Drop or note the empty sentences among these ends."""
@@ -248,7 +257,7 @@ class SymbolNumberer:
     def end_document(self) -> None:
         """The document is over: its last line counts without a newline as well."""
         if self._mode == CONTINUOUS:
-            self._collector.add(np.empty(0, np.int32), np.array([self.n_tokens], np.int64))
+            self._collector.ends.append(np.array([self.n_tokens], np.int64))
         elif not self._at_line_start:
             self.feed(_NEWLINE)
         self._collector.end_document()
