@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, fill_slot, find_slot, first_slot, slot_id, slot_shift
+from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, LONG, fill_slot, find_slot, first_slot, slot_id, slot_shift
 
 # what a newline does
 LINES_KEEP, LINES_DROP, PARAGRAPHS, CONTINUOUS = 0, 1, 2, 3
@@ -134,13 +134,20 @@ def number_words(data, position, mode, state, table, blob, offsets, new_blob, ne
         if state[TYPES] + filled > room or state[BLOB_USED] + after - position > blob.size:
             return position
         state[TOUCHED] = np.int64(first_slots(table, shift, keys, filled, slots))
+        words = state[WORDS]
         for i in range(filled):
             length = lengths[i]
             if length == 0:
+                state[WORDS] = words
                 end_line(mode, state, ends)
                 continue
-            slot = find_slot(table, slots[i], keys[i], data, starts[i], length, blob, offsets)
-            word_id = slot_id(table, slot)
+            slot = slots[i]
+            value = np.int64(table[np.uint64(2) * slot + np.uint64(1)]) - 1
+            if length < LONG and table[np.uint64(2) * slot] == keys[i] and (value & 15) == length:
+                word_id = value >> 4  # most words, at the first look
+            else:
+                slot = find_slot(table, slot, keys[i], data, starts[i], length, blob, offsets)
+                word_id = slot_id(table, slot)
             if word_id < 0:
                 word_id = state[TYPES]
                 used = state[BLOB_USED]
@@ -153,8 +160,9 @@ def number_words(data, position, mode, state, table, blob, offsets, new_blob, ne
             state[LINE_USED] = 1
             if word_id < 3 and not note_special(state, word_id):
                 continue
-            ids[state[WORDS]] = word_id
-            state[WORDS] += 1
+            ids[words] = word_id
+            words += 1
+        state[WORDS] = words
         position = after
     return position
 
