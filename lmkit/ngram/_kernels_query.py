@@ -7,7 +7,7 @@ name         dtype           shape    what
 word         uint32          (T,)     last word of the n-gram
 log10_prob   float32         (T,)     log10 p(word | context)
 log10_bow    float32         (L,)     log10 back-off weight of the n-gram as a context
-first_child  int64           (L+1,)   node of the first n-gram with this one as context
+first_child  int32 or int64  (L+1,)   node of the first n-gram with this one as context
 link         int32 or int64  (T,)     node of the longest proper suffix that is a state; ROOT if there is none
 order_start  int64           (N+1,)   first node of each order, and T
 
@@ -34,7 +34,7 @@ def is_state(node, first_child, log10_bow):  # type: ignore[no-untyped-def]
 @kernel
 def find_child(context, target, first_child, word):  # type: ignore[no-untyped-def]
     """Node of context + target, or -1: a binary search among the context's children."""
-    low, high = first_child[context], first_child[context + 1]
+    low, high = np.int64(first_child[context]), np.int64(first_child[context + 1])
     stop = high
     while low < high:
         middle = (low + high) >> 1

@@ -39,7 +39,7 @@ class BackoffTrie:
         sizes = [len(level) for level in counts.levels]
         order_start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         total, below = int(order_start[-1]), int(order_start[-2])
-        first_child = np.empty(below + 1, np.int64)
+        first_child = np.empty(below + 1, _index_dtype(total))
         suffix = np.empty(total, _index_dtype(total))
         suffix[: sizes[0]] = kernels.ROOT
         for n, level in enumerate(counts.levels):
@@ -47,7 +47,7 @@ class BackoffTrie:
             if n > 0:
                 np.add(level.suffixes, order_start[n - 1], out=suffix[start:stop], casting="unsafe")
             if level.first_child is not None:
-                np.add(level.first_child[:-1], stop, out=first_child[start:stop])
+                np.add(level.first_child[:-1], stop, out=first_child[start:stop], casting="unsafe")
         first_child[-1] = total
         back_offs = estimates.log10_back_offs
         log10_bow = np.concatenate(back_offs) if back_offs else np.empty(0, np.float32)
@@ -73,7 +73,7 @@ class BackoffTrie:
         order_start = np.concatenate([[0], np.cumsum([len(level) for level in words])]).astype(np.int64)
         total = int(order_start[-1])
         shifted = [children[:-1] + order_start[n + 1] for n, children in enumerate(first_children)]
-        first_child = np.concatenate([*shifted, [total]]).astype(np.int64)
+        first_child = np.concatenate([*shifted, [total]]).astype(_index_dtype(total))
         word = np.concatenate(words).astype(np.uint32, copy=False)
         log10_bow = np.concatenate([np.empty(0, np.float32), *log10_back_offs]).astype(np.float32, copy=False)
         suffix = np.empty(total, _index_dtype(total))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lmkit._container import Container, write_container
+from lmkit.errors import FormatError
 from lmkit.ngram.backoff import BackoffTrie
 from lmkit.text.vocabulary import Vocabulary
 
@@ -16,8 +17,8 @@ _ARRAYS = {
     "word": np.uint32,
     "log10_prob": np.float32,
     "log10_bow": np.float32,
-    "first_child": np.int64,
-    "link": None,  # int32, or int64 from 2^31 n-grams on
+    "first_child": None,  # int32, or int64 from 2^31 n-grams on
+    "link": None,
     "order_start": np.int64,
 }
 
@@ -33,6 +34,9 @@ def read_native(container: Container) -> tuple[BackoffTrie, Vocabulary]:
     where = str(container.path)
     arrays = {name: container.array(f"trie.{name}", dtype, ndim=1) for name, dtype in _ARRAYS.items()}
     vocabulary = Vocabulary.from_tensors(container, where)
+    for name in ("first_child", "link"):
+        if arrays[name].dtype not in (np.int32, np.int64):
+            raise FormatError(f"{where}: tensor 'trie.{name}' is {arrays[name].dtype}, not int32 or int64. The file is damaged.")
     trie = BackoffTrie(**arrays)
     trie.check(where, len(vocabulary))
     return trie, vocabulary
