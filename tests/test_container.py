@@ -1,0 +1,136 @@
+"""The container of model files: what is written is read, damage and forgery are told, nothing is half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lmkit import _container, _files, load
+from lmkit.errors import FormatError, InputError, LmkitError, OutputError
+
+TENSORS = {
+    "a": np.arange(7, dtype=np.int32),
+    "b": np.array([[1.5, -2.0, np.inf]], np.float64),
+    "empty": np.empty((0, 3), np.uint8),
+    "big endian": np.array([1, 2, 3], ">i8"),
+    "flags": np.array([True, False]),
+}
+
+
+def write(path: Path) -> Path:
+    _container.write_container(path, "test", {"answer": 42, "name": "é"}, TENSORS)
+    return path
+
+
+def test_round_trip_and_alignment(tmp_path: Path) -> None:
+    container = _container.read_container(write(tmp_path / "m"))
+    assert (container.kind, container.metadata) == ("test", {"answer": 42, "name": "é"})
+    assert set(container) == set(TENSORS)
+    for name, tensor in TENSORS.items():
+        np.testing.assert_array_equal(container[name], tensor)
+        assert not container[name].size or container[name].ctypes.data % _container.ALIGNMENT == 0
+        assert not container[name].flags.writeable or not container[name].size
+
+
+def test_the_safetensors_library_reads_it(tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors")
+    with safetensors.safe_open(write(tmp_path / "m"), "np") as file:
+        np.testing.assert_array_equal(file.get_tensor("b"), TENSORS["b"])
+        assert json.loads(file.metadata()["lmkit"])["answer"] == 42
+
+
+def edited(path: Path, old: bytes, new: bytes) -> Path:
+    raw = path.read_bytes()
+    assert raw.count(old) == 1
+    assert len(old) == len(new)
+    path.write_bytes(raw.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'"shape":[7]', b'"shape":[9]', r"tensor 'a' declares shape \[9\] but 28 bytes"),
+        (b'"data_offsets":[0,28]', b'"data_offsets":[0,99]', "declares shape"),
+        (b'"dtype":"I32"', b'"dtype":"X32"', "entry for tensor 'a' can't be read"),
+        (b'\\"format_version\\": 1', b'\\"format_version\\": 9', "format version 9, this lmkit reads up to 1. Update lmkit"),
+        (b'{"__metadata__"', b'["__metadata__"', "no JSON header"),
+    ],
+)
+def test_forged_headers_are_refused(old: bytes, new: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=message):
+        _container.read_container(edited(write(tmp_path / "m"), old, new))
+
+
+def test_cut_files_are_refused_at_every_length(tmp_path: Path) -> None:
+    raw = write(tmp_path / "m").read_bytes()
+    for length in [*range(0, 40), *range(40, len(raw), 7), len(raw) - 1]:
+        (tmp_path / "cut").write_bytes(raw[:length])
+        with pytest.raises(FormatError):
+            _container.read_container(tmp_path / "cut")
+
+
+def test_a_huge_declared_header_is_refused_without_reading_it(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes((2**60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(FormatError, match="its header should take 1,152,921,504,606,846,976 bytes, the file has 10"):
+        _container.read_container(tmp_path / "m")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_random_damage_gives_the_data_or_one_sentence(data: st.DataObject) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        raw = bytearray(write(Path(folder) / "m").read_bytes())
+        for _ in range(data.draw(st.integers(1, 5))):
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+        (Path(folder) / "m").write_bytes(raw)
+        try:
+            container = _container.read_container(Path(folder) / "m")
+            for name in container:
+                container[name].sum()
+        except LmkitError as error:
+            assert "\n" not in str(error)
+
+
+def test_load_tells_what_it_can_t_open(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load(tmp_path / "none.lm")
+    with pytest.raises(InputError, match="is a folder"):
+        load(tmp_path)
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(FormatError, match="neither a model written by lmkit nor an ARPA file"):
+        load(tmp_path / "text")
+    with pytest.raises(FormatError, match="holds a 'test' model"):
+        load(write(tmp_path / "m"))
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
+    target = tmp_path / "m"
+    target.write_text("old")
+
+    def failing(error: BaseException) -> None:
+        with _files.replacing(target) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(OutputError, match="the disk is full, so nothing was written"):
+        failing(OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(KeyboardInterrupt):
+        failing(KeyboardInterrupt())
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_writing_into_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the folder .*nowhere does not exist"):
+        write(tmp_path / "nowhere" / "m")
+    with pytest.raises(OutputError, match="Name a file"):
+        write(tmp_path)

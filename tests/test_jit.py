@@ -1,0 +1,67 @@
+"""The kernel cache: it is used, and an edit in a callee of another file is noticed (Numba's own cache would not)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import lmkit
+
+CALLER = """
+from lmkit._jit import kernel
+from lmkit._kernels_callee import callee
+
+@kernel
+def caller(x):
+    return callee(x) + 1
+"""
+CALLEE = """
+from lmkit._jit import kernel
+
+@kernel
+def callee(x):
+    return x * {factor}
+"""
+SCRIPT = "from lmkit._kernels_caller import caller; print(caller(10), sum(caller.stats.cache_hits.values()), len(caller.signatures))"
+
+
+def run(root: Path, **environment: str) -> list[int]:
+    clean = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(root / "cache"), **environment}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env=clean, cwd=root, capture_output=True, text=True, check=True)
+    return [int(field) for field in done.stdout.split()]
+
+
+def package(tmp_path: Path) -> Path:
+    shutil.copytree(Path(lmkit.__file__).parent, tmp_path / "lmkit", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "lmkit" / "_kernels_caller.py").write_text(CALLER)
+    (tmp_path / "lmkit" / "_kernels_callee.py").write_text(CALLEE.format(factor=2))
+    return tmp_path
+
+
+def test_cache_is_used_and_an_edited_callee_is_recompiled(tmp_path: Path) -> None:
+    root = package(tmp_path)
+    assert run(root) == [21, 0, 1]  # compiled
+    assert run(root) == [21, 1, 1]  # from the cache
+    (root / "lmkit" / "_kernels_callee.py").write_text(CALLEE.format(factor=3))
+    assert run(root) == [31, 0, 1]
+    assert run(root) == [31, 1, 1]
+
+
+def test_kernels_run_without_a_writable_cache(tmp_path: Path) -> None:
+    root = package(tmp_path)
+    (root / "file").write_text("")
+    assert run(root, NUMBA_CACHE_DIR=str(root / "file" / "impossible")) == [21, 0, 1]
+
+
+def test_importing_compiles_nothing() -> None:
+    script = (
+        "import lmkit.ngram.model, lmkit._jit as j, sys, numba.core.dispatcher as d;"
+        "ds=[v for m in list(sys.modules.values()) if m and m.__name__.startswith('lmkit') for v in vars(m).values() if isinstance(v, d.Dispatcher)];"
+        "print(len(ds), sum(len(x.signatures) for x in ds))"
+    )
+    found, compiled = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert int(found) > 20
+    assert int(compiled) == 0
