@@ -204,6 +204,7 @@ class SymbolNumberer:
         self._spell = spell
         self._ids_of = np.full(symbols, -1, np.int32)
         self._order: list[int] = []
+        self._counts = np.zeros(len(SPECIALS), np.int64)
         self._collector = _Collector()
         self.n_tokens = 0
         self._sentence_start = 0
@@ -221,13 +222,16 @@ class SymbolNumberer:
         if self._mode != CONTINUOUS:
             newlines = np.flatnonzero(codes == 10)
             ends = self.n_tokens + newlines - np.arange(len(newlines))
-            codes = np.delete(codes, newlines)
+            codes = codes[codes != 10]
             ends = self._ended(ends)
         ids = self._ids_of[codes]
         if ids.size and ids.min() < 0:
             self._enter(codes[ids < 0])
             ids = self._ids_of[codes]
         self.n_tokens += len(ids)
+        counts = np.bincount(ids, minlength=len(SPECIALS) + len(self._order))
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
         self._collector.ids.append(ids)
         self._collector.ends.append(ends)
 
@@ -271,9 +275,7 @@ class SymbolNumberer:
     def take(self) -> tuple[Numbered, Vocabulary]:
         """Everything read, and its symbols with their counts. The numberer is spent."""
         numbered = self._collector.take()
-        size = len(SPECIALS) + len(self._order)
-        counts = np.bincount(numbered.ids, minlength=size)[len(SPECIALS) :]
-        return numbered, Vocabulary.from_tokens([self._spell(code) for code in self._order], counts)
+        return numbered, Vocabulary.from_tokens([self._spell(code) for code in self._order], self._counts[len(SPECIALS) :])
 
 
 def _resized(array: np.ndarray, size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From a block of UTF-8 to what a numberer reads: the text's characters transformed, its sentences one a line, its tokens between spaces."""
+"""From a block of UTF-8 to what a numberer reads: characters transformed, one sentence a line, tokens between spaces."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ NUMBER_TOKEN = "N"
 class Preparer:
     """Turns blocks of text into blocks for the numberer of the same options.
 
+    Parameters
+    ----------
+    stream : whether each block is numbered by itself, so that sentences must come out whole.
+
     Attributes
     ----------
     cut : how `read_document` must cut blocks: "byte", "space" or "line".
-    stream_cut : the same where parts are yielded as they arrive: sentences must be whole.
     """
 
-    def __init__(self, options: TextOptions) -> None:
+    def __init__(self, options: TextOptions, stream: bool = False) -> None:
         self._options = options
         self._tokenizer = get_tokenizer(options.tokenizer)
         self._fold_in_text = options.fold_numbers and not options.is_word_level
         self._changes_text = options.transforms or self._fold_in_text
-        whole_lines = options.sentences in ("line", "none") or (options.tokenizer == "whitespace" and options.sentences == "paragraph")
-        raw_bytes = options.tokenizer == "bytes" and options.encoding == "utf-8"
-        self._is_plain = options.tokenizer in ("whitespace", "characters", "bytes") and whole_lines
+        self._is_plain = options.tokenizer in ("whitespace", "characters", "bytes") and _numberer_ends_sentences(options, stream)
         self._is_direct = self._is_plain and not self._changes_text and options.tokenizer != "characters"
-        self.cut = "line" if not self._is_plain else "byte" if self._is_direct and raw_bytes else "space"
-        self.stream_cut = "line" if options.sentence_boundaries else self.cut
+        self.cut = "space"
+        if not self._is_plain or (stream and options.sentence_boundaries):
+            self.cut = "line"
+        elif self._is_direct and options.tokenizer == "bytes" and options.encoding == "utf-8":
+            self.cut = "byte"
         self._sentences: Any = None
         if not self._is_plain:
             from lmkit.text.sentences import make_splitter
@@ -51,7 +55,7 @@ class Preparer:
         if self._is_direct:
             yield block
             return
-        yield from self._prepared(str(memoryview(block), "utf-8", "surrogateescape"))
+        yield from self._prepared(str(memoryview(block), "utf-8"))
 
     def end_document(self) -> Iterator[np.ndarray]:
         """What was kept back for a sentence that ran on."""
@@ -67,12 +71,12 @@ class Preparer:
             return
         name = self._options.tokenizer
         if name == "characters":
-            yield np.frombuffer(text.replace("\r\n", "\n").encode("utf-32-le", "surrogatepass"), np.uint32)
+            yield np.frombuffer(text.replace("\r\n", "\n").encode("utf-32-le"), np.uint32)
             return
         if name in ("treebank", "regex"):
             tokenize = self._tokenizer.tokenize
             text = "\n".join([" ".join(tokenize(line)) if line else line for line in text.split("\n")])
-        yield np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8)
+        yield np.frombuffer(text.encode(), np.uint8)
 
     def transform(self, text: str) -> str:
         """Apply Unicode normalisation, lower-casing, and number folding where tokens are no words."""
@@ -102,13 +106,20 @@ class Preparer:
         return token
 
 
-def make_numberer(options: TextOptions) -> _numbering.WordNumberer | _numbering.SymbolNumberer:
+def _numberer_ends_sentences(options: TextOptions, stream: bool) -> bool:
+    """Whether the numberer finds the ends of sentences itself, in the text as it is."""
+    if options.sentences == "paragraph":
+        return options.tokenizer == "whitespace" and not stream
+    return options.sentences != "detected"
+
+
+def make_numberer(options: TextOptions, stream: bool = False) -> _numbering.WordNumberer | _numbering.SymbolNumberer:
     """The numberer for what a Preparer of the same options yields."""
     if options.sentences == "none":
         mode = _numbering.CONTINUOUS
     elif options.sentences == "line":
         mode = _numbering.LINES_KEEP if options.blank_lines == "keep" else _numbering.LINES_DROP
-    elif options.sentences == "paragraph" and options.tokenizer == "whitespace":
+    elif options.sentences == "paragraph" and options.tokenizer == "whitespace" and not stream:
         mode = _numbering.PARAGRAPHS
     else:
         mode = _numbering.LINES_DROP
@@ -121,6 +132,12 @@ def make_numberer(options: TextOptions) -> _numbering.WordNumberer | _numbering.
 
         return _numbering.SymbolNumberer(mode, 256, BYTE_TOKENS.__getitem__)
     return _numbering.WordNumberer(mode)
+
+
+def place_unit(options: TextOptions, stream: bool = False) -> str:
+    """What a numberer's line numbers count: lines of the text, or sentences where these were found before."""
+    plain_words = options.tokenizer == "whitespace" and _numberer_ends_sentences(options, stream)
+    return "line" if options.sentences in ("line", "none") or plain_words else "sentence"
 
 
 def fold_number_types(ids: np.ndarray, vocabulary: Vocabulary) -> tuple[np.ndarray, Vocabulary]:

@@ -175,6 +175,7 @@ def _transcoded(raw: Iterable[Block], name: str, encoding: str) -> Iterator[byte
     for block, last in _with_last(raw):
         try:
             text = decoder.decode(bytes(block), last)
+            encoded = text.encode()
         except UnicodeDecodeError as error:
             before = codecs.decode(error.object[: error.start], encoding, "replace")
             value = error.object[error.start] if error.start < len(error.object) else 0
@@ -185,7 +186,7 @@ def _transcoded(raw: Iterable[Block], name: str, encoding: str) -> Iterator[byte
         held = len(decoder.getstate()[0])
         line += text.count("\n")
         if text:
-            yield text.encode("utf-8", "replace")
+            yield encoded
 
 
 def _with_last(raw: Iterable[Block]) -> Iterator[tuple[Block, bool]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lmkit._progress import Progress
 from lmkit.errors import InputError, UsageError
-from lmkit.text._preparing import Preparer, fold_number_types, make_numberer
+from lmkit.text._preparing import Preparer, fold_number_types, make_numberer, place_unit
 from lmkit.text._reading import Tally, read_document
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.options import TextOptions
@@ -41,12 +41,14 @@ def encode(source: TextSource, options: TextOptions | None = None, *, cache: boo
         from lmkit.text import cache as store
 
         return store.cached(source, options, lambda: encode(source, options, progress=progress))
+    trained = False
     if options.sentences == "detected" and options.sentence_model is None:
         from lmkit.text.sentences import train_sentence_model
 
         if source.is_stream:
             source = _kept(source)
         options = options.replace(sentence_model=train_sentence_model(source, options))
+        trained = True
     preparer = Preparer(options)
     numberer = make_numberer(options)
     with _bar(source, progress) as bar:
@@ -61,8 +63,11 @@ def encode(source: TextSource, options: TextOptions | None = None, *, cache: boo
     if numberer.n_tokens == 0:
         raise _no_tokens(source.name, tally.raw_bytes)
     names = [document.name for document in source.documents()]
-    corpus = _corpus(numberer, options, source.name, names)
+    notes = _notes(numberer.sightings(), names, place_unit(options))
+    corpus = _corpus(numberer, options, source.name, notes)
     corpus.sha256, corpus.raw_bytes, corpus.raw_characters = tally.sha256(), tally.raw_bytes, tally.raw_characters
+    if trained:
+        corpus.notes += (_training_note(options),)
     return corpus
 
 
@@ -71,8 +76,9 @@ def as_corpus(text: Any, options: TextOptions | None = None) -> EncodedCorpus:
 
     Parameters
     ----------
-    text : a Path is a file, folder or glob; a str is the text itself; an iterable of str is its sentences; an iterable of sequences of
-        str is tokenised sentences (cut no further); a TextSource is read; an EncodedCorpus is returned as it is.
+    text : a Path is a file, folder or glob; a str is the text itself; an iterable of str is its sentences (options.sentences is then "line"
+        or "none"); an iterable of sequences of str is tokenised sentences, cut no further; a TextSource is read; an EncodedCorpus is
+        returned as it is.
 
     Raises
     ------
@@ -98,7 +104,8 @@ def as_corpus(text: Any, options: TextOptions | None = None) -> EncodedCorpus:
         raise _no_tokens("text", 0)
     everything = _chained(first, sentences)
     if isinstance(first, str):
-        return encode(lines_source(everything), options)
+        found_before = options.sentences in ("paragraph", "detected")
+        return encode(lines_source(everything), options.replace(sentences="line", sentence_model=None) if found_before else options)
     return _encode_tokens(everything, options)
 
 
@@ -127,27 +134,28 @@ class EncodedStream(Iterator[EncodedCorpus]):
         tally = Tally()
         total = 0
         sightings: dict[str, Any] = {}
+        unit = place_unit(self._options, stream=True)
         names = [document.name for document in self._source.documents()]
         for index, document in enumerate(self._source.documents()):
-            preparer = Preparer(self._options)
-            lines = 1
+            preparer = Preparer(self._options, stream=True)
+            lines = 0
             read = (0, 0)
-            for block, last in _marked_last(read_document(document, self._options, tally, preparer.stream_cut)):
-                numberer = make_numberer(self._options)
+            for block, last in _marked_last(read_document(document, self._options, tally, preparer.cut)):
+                numberer = make_numberer(self._options, stream=True)
                 for prepared in preparer.end_document() if last else preparer.feed(block):
                     numberer.feed(prepared)
                 numberer.end_document()
                 _add_sightings(sightings, numberer.sightings(), lines, index)
-                lines += int(np.count_nonzero(block == 10))
                 total += numberer.n_tokens
-                part = _corpus(numberer, self._options, self._source.name, names, notes=False)
+                part = _corpus(numberer, self._options, self._source.name)
+                lines += int(np.count_nonzero(block == 10)) if unit == "line" else part.n_sentences
                 part.raw_bytes, part.raw_characters = tally.raw_bytes - read[0], tally.raw_characters - read[1]
                 if part.n_sentences and (len(part) or self._options.sentence_boundaries):
                     read = (tally.raw_bytes, tally.raw_characters)
                     yield from _pieces(part, self._block_tokens)
         if total == 0:
             raise _no_tokens(self._source.name, tally.raw_bytes)
-        self.notes = notes_of(sightings, names)
+        self.notes = _notes(sightings, names, unit)
 
 
 def encode_stream(source: TextSource, options: TextOptions | None = None, block_tokens: int = 1 << 20) -> EncodedStream:
@@ -198,27 +206,19 @@ def _encode_tokens(sentences: Iterable[Sequence[str]], options: TextOptions) -> 
     return dataclasses.replace(corpus, options=options)
 
 
-def _corpus(numberer: Any, options: TextOptions, name: str, document_names: Sequence[str], notes: bool = True) -> EncodedCorpus:
+def _corpus(numberer: Any, options: TextOptions, name: str, notes: tuple[str, ...] = ()) -> EncodedCorpus:
     numbered, vocabulary = numberer.take()
     ids = numbered.ids
     if options.fold_numbers and options.is_word_level:
         ids, vocabulary = fold_number_types(ids, vocabulary)
-    return EncodedCorpus(
-        ids,
-        numbered.sentence_offsets,
-        numbered.document_offsets,
-        vocabulary,
-        options,
-        name,
-        notes=notes_of(numberer.sightings(), document_names) if notes else (),
-    )
+    return EncodedCorpus(ids, numbered.sentence_offsets, numbered.document_offsets, vocabulary, options, name, notes=notes)
 
 
-def notes_of(sightings: dict[str, Any], document_names: Sequence[str]) -> tuple[str, ...]:
-    """Sentences about literal specials and blank lines."""
+def _notes(sightings: dict[str, Any], document_names: Sequence[str], unit: str) -> tuple[str, ...]:
+    """Sentences about literal specials and blank lines. unit: what the sightings' line numbers count."""
 
     def first(seen: Any) -> str:
-        where = f"first in line {seen.line:,}"
+        where = f"first in {unit} {seen.line:,}"
         return where + (f" of {document_names[seen.document]}" if len(document_names) > 1 else "")
 
     notes = []
@@ -236,10 +236,15 @@ def notes_of(sightings: dict[str, Any], document_names: Sequence[str]) -> tuple[
     return tuple(notes)
 
 
+def _training_note(options: TextOptions) -> str:
+    size = (options.sentence_model or {}).get("training_characters", 0)
+    return f"Sentences are detected by a Punkt model trained on {size:,} characters of this text; it is kept with the text's options."
+
+
 def _add_sightings(total: dict[str, Any], part: dict[str, Any], line: int, document: int) -> None:
     for name, seen in part.items():
         if seen.count and name not in total:
-            total[name] = dataclasses.replace(seen, line=line + seen.line - 1, document=document)
+            total[name] = dataclasses.replace(seen, line=line + seen.line, document=document)
         elif seen.count:
             total[name].count += seen.count
 

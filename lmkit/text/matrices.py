@@ -68,9 +68,7 @@ def transition_counts(corpus: EncodedCorpus, vocabulary: Vocabulary | None = Non
     return _counted(stream[places - 1], stream[places], None, (size, size))
 
 
-def cooccurrence_matrix(
-    corpus: EncodedCorpus, vocabulary: Vocabulary | None = None, window: int = 5, weighting: str = "flat"
-) -> csr_array:
+def cooccurrence_matrix(corpus: EncodedCorpus, vocabulary: Vocabulary | None = None, window: int = 5, weighting: str = "flat") -> csr_array:
     """How often two tokens stand at most `window` tokens apart in one sentence.
 
     Parameters

@@ -115,7 +115,7 @@ def _checked_encoding(encoding: object) -> str:
         found = codecs.lookup(encoding)  # type: ignore[arg-type]
     except (LookupError, TypeError, ValueError):
         found = None
-    if found is None or not getattr(found, "_is_text_encoding", True):
+    if found is None or found.incrementaldecoder is None or not getattr(found, "_is_text_encoding", True):
         raise InvalidParameterError(
             f"The 'encoding' parameter of TextOptions must be a text encoding that Python knows, such as 'utf-8' or 'latin-1'."
             f" Got {encoding!r} instead."

@@ -31,11 +31,11 @@ class ParagraphSplitter:
 
     def feed(self, text: str) -> str:
         out: list[str] = []
-        for line in text.split("\n"):
+        for line in text.removesuffix("\n").split("\n") if text else ():
             words = line.strip("\0\t\r ")
             if words:
                 self._open.append(words)
-            elif self._open and (line or not text.endswith(line)):
+            elif self._open:
                 self._close(out)
         return "".join(out)
 
@@ -67,7 +67,16 @@ class PunktSplitter(ParagraphSplitter):
         self._punkt = _punkt().PunktSentenceTokenizer(_parameters(model))
 
     def split(self, paragraph: str) -> list[str]:
-        return list(self._punkt.tokenize(paragraph))
+        """Sentences of a paragraph. Punkt may also end one inside a word, as in "etc.)"; here they end at white space only."""
+        sentences: list[str] = []
+        start = last = 0
+        for begin, end in self._punkt.span_tokenize(paragraph):
+            if begin > last:
+                sentences.append(paragraph[start:last])
+                start = begin
+            last = end
+        sentences.append(paragraph[start:])
+        return sentences
 
 
 def make_splitter(options: TextOptions) -> LineSplitter | ParagraphSplitter:

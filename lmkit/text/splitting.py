@@ -43,7 +43,9 @@ def split_corpus(
     valid = check_float(owner, "valid", valid, minimum=0, maximum=1)
     test = check_float(owner, "test", test, minimum=0, maximum=1)
     if valid + test >= 1:
-        raise InvalidParameterError(f"The 'valid' and 'test' parameters of {owner} must leave something to train on. Got {valid} and {test}.")
+        raise InvalidParameterError(
+            f"The 'valid' and 'test' parameters of {owner} must leave something to train on. Got {valid} and {test}."
+        )
     chosen = unit or _default_unit(corpus)
     check_choice(owner, "unit", chosen, ("document", "sentence", "token"))
     if corpus.options.sentence_boundaries == (chosen == "token"):

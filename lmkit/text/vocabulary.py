@@ -248,9 +248,7 @@ class Vocabulary:
         from lmkit.numeric import _kernels_hash
 
         found = np.empty(len(offsets) - 1, np.int32)
-        _kernels_hash.look_up(
-            frozen(self._blob), frozen(self._offsets), self._table, frozen(blob), frozen(offsets), missing, found
-        )
+        _kernels_hash.look_up(frozen(self._blob), frozen(self._offsets), self._table, frozen(blob), frozen(offsets), missing, found)
         return found
 
 

@@ -1,0 +1,181 @@
+"""Encoded corpora kept in the cache folder: memory-mapped when read again, checked, and pruned by last use.
+
+An entry is one file in the model container format (kind "encoded-corpus"), named by the sha256 of the files' contents and names and of the
+text options. It is written beside its place and renamed, so that several processes may write the same entry at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lmkit import _container, paths
+from lmkit.errors import FormatError, InputError, OutputError, UsageError
+from lmkit.text.corpus import EncodedCorpus
+from lmkit.text.options import TextOptions
+from lmkit.text.sources import TextSource
+from lmkit.text.vocabulary import Vocabulary
+
+KIND = "encoded-corpus"
+VERSION = 1  # raise it whenever the same text and options give another encoding
+DEFAULT_SIZE = 8 << 30
+_ENDING = ".safetensors"
+_OLD = 24 * 3600  # seconds after which an unfinished file is taken for left behind
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_writing = threading.Lock()
+
+
+def cached(source: TextSource, options: TextOptions, encode: Callable[[], EncodedCorpus]) -> EncodedCorpus:
+    """The encoding of a source of files from the cache, or by `encode`, then kept.
+
+    A damaged entry is made again. Where the cache folder can't be written the corpus bears a note that says so.
+    """
+    limit = size_limit()
+    if limit == 0:
+        return encode()
+    path = folder() / (entry_key(source, options) + _ENDING)
+    with contextlib.suppress(FormatError, InputError):
+        corpus = read_entry(path, source.name)
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return corpus
+    corpus = encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _writing:
+            write_entry(path, corpus)
+        stored = read_entry(path, source.name)
+    except (OSError, OutputError, FormatError, InputError) as error:
+        corpus.notes += (f"The encoded text could not be kept in the cache: {error}",)
+        return corpus
+    prune(limit, keep=path)
+    return stored
+
+
+def folder() -> Path:
+    """Where entries lie."""
+    return paths.cache_folder() / "encoded"
+
+
+def size_limit() -> int:
+    """Bytes that the cache may take: $LMKIT_CACHE_SIZE, such as 500M or 8G (the default); 0 turns it off.
+
+    Raises
+    ------
+    UsageError : if the variable is no size.
+    """
+    text = os.environ.get("LMKIT_CACHE_SIZE", "")
+    if not text:
+        return DEFAULT_SIZE
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise UsageError(f"LMKIT_CACHE_SIZE is {text!r}, which is no size. Set it to a number of bytes such as 500M or 8G.")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def entry_key(source: TextSource, options: TextOptions) -> str:
+    """Name of an entry: sha256 over the files' contents as they lie on disk, their names, and the options."""
+    digest = hashlib.sha256(json.dumps([VERSION, options.to_dict()], sort_keys=True).encode())
+    for document in source.documents():
+        assert document.path is not None
+        digest.update(json.dumps(document.name).encode())
+        try:
+            with open(document.path, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"{document.path}: could not be read ({error.strerror or error}). Check the path.") from None
+    return digest.hexdigest()
+
+
+def write_entry(path: Path, corpus: EncodedCorpus) -> None:
+    """Write a corpus as a cache entry."""
+    tensors = {
+        "ids": corpus.ids,
+        "sentence_offsets": corpus.sentence_offsets,
+        "document_offsets": corpus.document_offsets,
+        **corpus.vocabulary.to_tensors(),
+    }
+    metadata = {
+        "version": VERSION,
+        "options": corpus.options.to_dict(),
+        "name": corpus.name,
+        "sha256": corpus.sha256,
+        "raw_bytes": corpus.raw_bytes,
+        "raw_characters": corpus.raw_characters,
+        "notes": list(corpus.notes),
+        "checksums": {name: _checksum(tensor) for name, tensor in tensors.items()},
+    }
+    _container.write_container(path, KIND, metadata, tensors)
+
+
+def read_entry(path: Path, name: str) -> EncodedCorpus:
+    """Open a cache entry; its arrays are memory-mapped and read-only.
+
+    Raises
+    ------
+    FormatError : if it is damaged.
+    InputError : if there is none.
+    """
+    entry = _container.read_container(path)
+    about = entry.metadata
+    try:
+        if entry.kind != KIND or about["version"] != VERSION:
+            raise FormatError(f"{path}: is no encoded corpus of this version. Delete it.")
+        _check_sums(path, entry, about["checksums"])
+        return EncodedCorpus(
+            entry["ids"],
+            entry["sentence_offsets"],
+            entry["document_offsets"],
+            Vocabulary.from_tensors(entry, str(path)),
+            TextOptions.from_dict(about["options"], str(path)),
+            name,
+            str(about["sha256"]),
+            int(about["raw_bytes"]),
+            int(about["raw_characters"]),
+            tuple(map(str, about["notes"])),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{path}: the cache entry is damaged ({error}). Delete it.") from None
+
+
+def prune(limit: int, keep: Path | None = None) -> None:
+    """Delete the entries not used for longest until all take at most `limit` bytes; `keep` stays. Also what writers left behind."""
+    entries = []
+    with contextlib.suppress(OSError):
+        for path in folder().iterdir():
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                if path.suffix == _ENDING:
+                    entries.append((status.st_mtime, status.st_size, path))
+                elif path.name.endswith(".part") and time.time() - status.st_mtime > _OLD:
+                    path.unlink()
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries):
+        if total <= limit:
+            break
+        if path != keep:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= size
+
+
+def _checksum(tensor: np.ndarray) -> int:
+    return zlib.crc32(memoryview(np.ascontiguousarray(tensor)).cast("B")) if tensor.size else 0
+
+
+def _check_sums(path: Path, tensors: Mapping[str, np.ndarray], checksums: Mapping[str, int]) -> None:
+    for name, expected in checksums.items():
+        if _checksum(tensors[name]) != expected:
+            raise FormatError(f"{path}: the tensor {name!r} of the cache entry is damaged. Delete it.")
