@@ -35,7 +35,7 @@ class _Growing:
     """An array that grows at its end; the memory is moved by the system's page tables, not copied."""
 
     def __init__(self, dtype: type) -> None:
-        self.array = np.empty(0, dtype)
+        self.array: np.ndarray = np.empty(0, dtype)
         self.size = 0
 
     def reserve(self, more: int) -> np.ndarray:

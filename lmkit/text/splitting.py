@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
 
-from lmkit._validation import check_choice, check_float, check_int
+from lmkit._validation import check_float, check_int
 from lmkit.errors import InputError, InvalidParameterError
 from lmkit.text.corpus import EncodedCorpus
 
@@ -44,16 +45,12 @@ def split_corpus(
     test = check_float(owner, "test", test, minimum=0, maximum=1)
     if valid + test >= 1:
         raise InvalidParameterError(
-            f"The 'valid' and 'test' parameters of {owner} must leave something to train on. Got {valid} and {test}."
+            f"The 'valid' and 'test' parameters of {owner} must sum to less than 1. Got {valid} and {test} instead."
         )
     chosen = unit or _default_unit(corpus)
-    check_choice(owner, "unit", chosen, ("document", "sentence", "token"))
-    if corpus.options.sentence_boundaries == (chosen == "token"):
-        if chosen != "document":
-            raise InvalidParameterError(
-                f"The 'unit' parameter of {owner} must be 'document' or '{'sentence' if chosen == 'token' else 'token'}' for this text."
-                f" Got {chosen!r} instead."
-            )
+    smallest = "sentence" if corpus.options.sentence_boundaries else "token"
+    if chosen not in ("document", smallest):
+        raise InvalidParameterError(f"The 'unit' parameter of {owner} must be 'document' or {smallest!r} here. Got {chosen!r} instead.")
     units = {"document": corpus.n_documents, "sentence": corpus.n_sentences, "token": len(corpus)}[chosen]
     if blocks is None:
         blocks = max(1, min(MAXIMUM_BLOCKS, units // 20))
@@ -84,7 +81,7 @@ def _ranges(units: int, blocks: int, valid: float, test: float) -> dict[str, lis
     """Unit ranges [start, stop) of each part, empty ones left out."""
     ranges: dict[str, list[tuple[int, int]]] = {name: [] for name in _PARTS}
     borders = [units * block // blocks for block in range(blocks + 1)]
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in itertools.pairwise(borders):
         size = stop - start
         test_start = stop - round(test * size)
         valid_start = test_start - round(valid * size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -118,7 +119,7 @@ class Vocabulary:
         """All tokens in id order, specials included."""
         raw = self.blob.tobytes()
         borders = self._offsets.tolist()
-        return [raw[start:stop].decode() for start, stop in zip(borders, borders[1:], strict=False)]
+        return [raw[start:stop].decode() for start, stop in itertools.pairwise(borders)]
 
     def decode(self, ids: Iterable[int] | np.ndarray) -> list[str]:
         """Tokens of many ids."""
@@ -193,7 +194,7 @@ class Vocabulary:
         return Vocabulary(blob, offsets, counts)
 
     def to_tensors(self) -> dict[str, np.ndarray]:
-        """Arrays for a model file: vocabulary.bytes uint8 (B,), vocabulary.offsets int64 (V+1,), vocabulary.counts int64 (V,) if counted."""
+        """Arrays for a model file: vocabulary.bytes uint8 (B,), .offsets int64 (V+1,) and, where counted, .counts int64 (V,)."""
         tensors = {"vocabulary.bytes": self.blob, "vocabulary.offsets": self._offsets}
         if self.counts is not None:
             tensors["vocabulary.counts"] = self.counts
@@ -215,7 +216,7 @@ class Vocabulary:
             if name not in tensors:
                 raise FormatError(f"{where}: the tensor {name!r} is missing. The file is damaged, make it again.")
         blob, offsets = tensors["vocabulary.bytes"], tensors["vocabulary.offsets"]
-        counts = tensors["vocabulary.counts"] if "vocabulary.counts" in tensors else None
+        counts = tensors["vocabulary.counts"] if "vocabulary.counts" in tensors else None  # noqa: SIM401  (a Container's missing tensor raises)
         fault = _fault(blob, offsets, counts)
         if fault:
             raise FormatError(f"{where}: {fault}. The file is damaged, make it again.")
