@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
@@ -110,7 +111,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # a replaced stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8 shows escapes
+    signal.signal(signal.SIGINT, _interrupt)
     sys.exit(run(words))
+
+
+_interrupted = False
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """Ctrl-C: remembered, since a library that is just being imported may turn KeyboardInterrupt into an ImportError."""
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt
 
 
 def run(words: list[str]) -> int:
@@ -121,9 +133,13 @@ def run(words: list[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _close_broken_pipe()
+    except SystemExit as end:  # Typer's answer to a broken pipe inside a command; shell completion ends so as well
+        return _close_broken_pipe() if end.code == 1 else int(end.code or 0)
     except KeyboardInterrupt:
-        result = _INTERRUPTED
+        return _say_interrupted()
     except Exception as error:
+        if _interrupted:
+            return _say_interrupted()
         if debug and not isinstance(error, _CLICK_ERROR):
             import traceback
 
@@ -132,9 +148,14 @@ def run(words: list[str]) -> int:
         if sentence:
             print(sentence, file=sys.stderr)
         return code
-    if result == _INTERRUPTED:
-        print("\nInterrupted: no file was left half-written.", file=sys.stderr)
+    if result == _INTERRUPTED:  # Typer's own answer to a KeyboardInterrupt inside a command
+        return _say_interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _say_interrupted() -> int:
+    print("\nInterrupted: no file was left half-written.", file=sys.stderr)
+    return _INTERRUPTED
 
 
 def explain(error: Exception, debug: bool = False) -> tuple[int, str]:

@@ -34,7 +34,7 @@ def _lines(card: dict[str, Any], indent: str = "") -> list[str]:
         name = str(key).replace("_", " ")
         if isinstance(value, dict) and value:
             lines += [indent + name, *_lines(value, indent + "  ")]
-        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], (dict, list, tuple)):
+        elif isinstance(value, (list, tuple)) and value and (isinstance(value[0], (dict, list, tuple)) or key == "notes"):
             lines.append(indent + name)
             lines += [f"{indent}  {_flat(entry)}" for entry in value]
         else:

@@ -69,7 +69,7 @@ def command(
     if json:
         output.result_json(total.to_dict() | {"model": model, "text": text, "notes": notes} | ({"words": words} if per_word else {}))
         return
-    output.result(total.render())
+    output.result(("\n" if per_word else "") + total.render())
     for entry in notes:
         output.note(f"Note: {entry}")
 

@@ -56,10 +56,12 @@ def run(block: Block, folder: Path) -> str:
         words = [sys.executable, "-c", block.text]
     else:
         words = ["bash", "-euo", "pipefail", "-c", without_set_up(block.text)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        words, cwd=folder, env=os.environ | {"PATH": path, "COLUMNS": "120"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    surroundings = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "LMKIT_CACHE": str(folder / ".cache"),  # nothing encoded before, and no corpora downloaded before
+        "LMKIT_DATA": str(folder / ".data"),
+    }
+    done = subprocess.run(words, cwd=folder, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(words)}\nended with status {done.returncode}:\n{done.stdout}")
     return done.stdout

@@ -179,7 +179,7 @@ def test_ctrl_c_in_a_process() -> None:
     assert process.stdout.readline() == "sleeping\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)
     assert errors == "\nInterrupted: no file was left half-written.\n"
 
 
