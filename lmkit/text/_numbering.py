@@ -10,6 +10,8 @@ from lmkit.text.vocabulary import _SPECIAL_BLOB, _SPECIAL_OFFSETS, SPECIALS, Voc
 
 LINES_KEEP, LINES_DROP, PARAGRAPHS, CONTINUOUS = 0, 1, 2, 3  # as in _kernels_words.py
 _BATCH = 512  # words cut before they are looked up; fits the first-level cache
+_FIRST_BLOB = 1 << 16  # bytes and types that fit before the first growth
+_FIRST_TYPES = 1 << 12
 _NEWLINE = np.array([10], np.uint8)
 
 
@@ -90,11 +92,11 @@ class WordNumberer:
         self._state[_kernels_words.LINE] = self._state[_kernels_words.ENDS] = 1
         self._state[_kernels_words.TYPES] = len(SPECIALS)
         self._state[_kernels_words.BLOB_USED] = len(_SPECIAL_BLOB)
-        self._blob = np.zeros(1 << 16, np.uint8)
+        self._blob = np.zeros(_FIRST_BLOB, np.uint8)
         self._blob[: len(_SPECIAL_BLOB)] = _SPECIAL_BLOB
-        self._offsets = np.zeros(1 << 12, np.int64)
+        self._offsets = np.zeros(_FIRST_TYPES, np.int64)
         self._offsets[: len(_SPECIAL_OFFSETS)] = _SPECIAL_OFFSETS
-        self._table = empty_table(2 * _BATCH)
+        self._table = empty_table(len(SPECIALS))
         self._enter_specials()
         self._scratch = (np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.uint64), np.zeros(_BATCH, np.uint64))
         self._at_line_start = True
