@@ -97,13 +97,15 @@ def _lines(entry: CatalogueEntry, present: bool) -> list[tuple[str, str]]:
 
     how = {"pip": "in a Python package", "download": "downloaded once, at first use", "generated": "made on this machine, at first use"}
     reading = entry.reading
-    text = [f"tokens by {reading.tokenizer}", "continuous text" if reading.sentences == "none" else f"a sentence by {reading.sentences}"]
+    sentences = {"line": "a line a sentence", "paragraph": "a paragraph a sentence", "detected": "sentences found by Punkt"}
+    text = [f"tokens by {reading.tokenizer}", sentences.get(reading.sentences, "continuous text")]
     text += ["blank lines dropped"] if reading.sentences == "line" and reading.blank_lines == "drop" else []
     text += ["lower-cased"] if reading.lowercase else []
     figures: dict[str, Any] | None = lmkit_corpora.source_figures(entry.name)
     entropy = ""
     if figures is not None:
-        entropy = f"{figures['entropy_rate_bits']:.6f} bits an event exactly (perplexity {figures['perplexity']:.4f}), {figures['states']:,} states"
+        exactly = f"{figures['entropy_rate_bits']:.6f} bits an event exactly (perplexity {figures['perplexity']:.4f})"
+        entropy = f"{exactly}, {figures['states']:,} states, {figures['words']:,} words"
     return [
         ("name", entry.name),
         ("title", entry.title),

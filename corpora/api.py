@@ -141,7 +141,7 @@ def oracle_events(spec: str, *, split: str | None = None) -> ScoredEvents:
 
 
 def source_figures(name: str) -> dict[str, Any] | None:
-    """Exact figures of the source of a generated corpus (entropy rate, states ...), JSON-able; None for a corpus that wasn't drawn from one."""
+    """Exact figures of the source of a generated corpus (entropy rate, states ...), JSON-able; None for every other corpus."""
     from lmkit_corpora.readers import made
 
     entry = get(name)
@@ -181,7 +181,9 @@ def _resolve(spec: str | Path, split: str | None) -> _Resolved:
         entry = load_entry(spec)
         return _Resolved(entry, spec, _checked_split(entry, split or entry.default_split))
     if not os.path.exists(spec) and not any(sign in spec for sign in "/\\*?[."):
-        raise UsageError(f"There is no corpus named {spec!r} and no file of that name{_closest(spec)}; `lmkit corpus list` shows all corpora.")
+        raise UsageError(
+            f"There is no corpus named {spec!r} and no file of that name{_closest(spec)}; `lmkit corpus list` shows all corpora."
+        )
     return _Resolved(None, spec, _local_split(split, spec))
 
 

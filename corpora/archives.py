@@ -58,7 +58,7 @@ def extract(archive: Path, members: Sequence[tuple[str, str]], folder: Path, *, 
                         total += len(block)
                         if total > limit:
                             raise FormatError(
-                                f"{archive}: more than {limit:,} bytes come out of it, far more than the published archive holds; delete it."
+                                f"{archive}: more than {limit:,} bytes come out of it, far more than the published one holds; delete it."
                             )
                         out.write(block)
                 written.append(target)

@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -26,7 +27,7 @@ from lmkit.errors import ChecksumError, LmkitError, NetworkError
 BLOCK = 1 << 18
 """Bytes read at once: small enough that a bar moves, large enough that Python's overhead does not show."""
 
-TRIES = 5
+TRIES = 4
 """Attempts in a row that bring nothing new before the download gives up. An attempt that brought bytes starts the count again."""
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.EIO}
@@ -130,6 +131,8 @@ def _bring(url: str, part: Path, size: int | None, timeout: float, pause: float)
                 raise NetworkError(f"{url} ({reason})") from error
         except urllib.error.URLError as error:
             reason = str(error.reason)
+            if isinstance(error.reason, socket.gaierror) or getattr(error.reason, "errno", None) == errno.ENETUNREACH:
+                raise NetworkError(f"{url} (no network, or no such server: {reason})") from error
         except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
         except OSError as error:

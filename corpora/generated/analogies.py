@@ -1,7 +1,7 @@
 """A text with planted analogies: word pairs that share a relation, so that what word vectors find can be checked against what is there.
 
-Every pair k of a relation has a theme, some words that occur around both of its halves; each side of the relation has its own company, words
-that occur around all words of that side. What stands near a word is then theme plus side, and its log odds are a sum of the two: the
+Every pair k of a relation has a theme, some words that occur around both of its halves; each side of the relation has its own company,
+words that occur around all words of that side. What stands near a word is then theme plus side, and its log odds are a sum of the two: the
 setting in which a : b as c : d is solved by b - a + c (Pennington, Socher and Manning 2014, GloVe, section 3; Arora and others 2016, A
 Latent Variable Model Approach to PMI-based Word Embeddings, section 4).
 """

@@ -1,8 +1,8 @@
 """Random sources whose state is determined by what they emitted, so that their entropy rate is known exactly.
 
 A source has states; in state s it emits symbol x with probability p(x | s) and goes to the state delta(s, x). Because delta is a
-function of s and x (the source is *unifilar*), whoever knows the start and the emitted symbols knows the state. The chance of a text is then the
-product of p(x_t | s_t), and the entropy rate is the average over the stationary distribution pi of the states of the entropy
+function of s and x (the source is *unifilar*), whoever knows the start and the emitted symbols knows the state. The chance of a text
+is then the product of p(x_t | s_t), and the entropy rate is the average over the stationary distribution pi of the states of the entropy
 of what each emits (Shannon 1948, A Mathematical Theory of Communication, theorem 5, equation "H = sum P_i H_i" for a finite-state source;
 Travers and Crutchfield 2011, Exact Synchronization for Finite-State Sources, J. Stat. Phys. 145, section 2, on unifilarity):
 
@@ -188,6 +188,9 @@ class UnifilarSource:
             next_waiting = []
             for context in waiting:
                 chosen = rng.choice(vocabulary_size, branching, replace=False, p=popularity)
+                following = (context[-1] + 1) % vocabulary_size if context else 0
+                if following not in chosen:
+                    chosen[-1] = following  # a ring through all words, so that every word occurs
                 weights = rank * rng.gamma(2.0, size=branching)
                 full = len(context) == order - 1 and (order > 1 or end > 0)
                 weights *= (1 - end * full) / weights.sum()
@@ -338,7 +341,9 @@ class UnifilarSource:
             low, high = self.offsets[state : state + 2]
             found = np.flatnonzero(self.symbols[low:high] == ids.get(word, -1))
             if not len(found):
-                raise InvalidParameterError(f"The source never emits {word!r} after {list(history[:position])!r}; ask after another history.")
+                raise InvalidParameterError(
+                    f"The source never emits {word!r} after {list(history[:position])!r}; ask after another history."
+                )
             state = int(self.targets[low + found[0]])
         low, high = self.offsets[state : state + 2]
         spelled = [*self.words, END]
@@ -489,7 +494,9 @@ class UnifilarSource:
             raise InvalidParameterError(f"The 'words' parameter of {owner} must be different words.")
         for word in self.words:
             if not word or word.split() != [word] or word in ("<s>", "</s>", "<unk>"):
-                raise InvalidParameterError(f"The 'words' parameter of {owner} must be words without white space or specials. Got {word!r}.")
+                raise InvalidParameterError(
+                    f"The 'words' parameter of {owner} must be words without white space or specials. Got {word!r}."
+                )
         sizes = np.diff(self.offsets)
         if len(sizes) < 1 or self.offsets[0] != 0 or self.offsets[-1] != len(self.symbols) or (sizes < 1).any():
             raise InvalidParameterError(f"Every state of {owner} must emit something: 'offsets' must rise from 0 to the number of edges.")
@@ -498,7 +505,9 @@ class UnifilarSource:
         rows = np.repeat(np.arange(len(sizes)), sizes)
         if not ((probabilities > 0) & (probabilities <= 1 + 1e-9)).all():
             bad = int(np.flatnonzero(~((probabilities > 0) & (probabilities <= 1 + 1e-9)))[0])
-            raise InvalidParameterError(f"{self._state(rows[bad])} of {owner} has the probability {probabilities[bad]}; leave out what can't come.")
+            raise InvalidParameterError(
+                f"{self._state(rows[bad])} of {owner} has probability {probabilities[bad]}; leave out what can't come."
+            )
         sums = np.add.reduceat(probabilities, self.offsets[:-1])
         if (np.abs(sums - 1) > 1e-9).any():
             bad = int(np.argmax(np.abs(sums - 1)))

@@ -60,7 +60,9 @@ def notes(entry: CatalogueEntry) -> list[str]:
 def _dump(entry: CatalogueEntry) -> Path:
     spec = importlib.util.find_spec("gensim")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError(f"The corpus {entry.name} comes with the package gensim, which isn't installed; install it with: pip install gensim")
+        raise MissingDependencyError(
+            f"The corpus {entry.name} comes with the package gensim, which isn't installed; install it with: pip install gensim"
+        )
     return Path(next(iter(spec.submodule_search_locations))) / entry.settings["path"]
 
 
@@ -75,7 +77,9 @@ def _clean(entry: CatalogueEntry, here: Path) -> None:
     try:
         from gensim.corpora.wikicorpus import extract_pages, filter_wiki, tokenize
     except ImportError as error:
-        raise MissingDependencyError(f"gensim can't be imported ({error}); install it anew with: pip install --force-reinstall gensim") from error
+        raise MissingDependencyError(
+            f"gensim can't be imported ({error}); install it anew with: pip install --force-reinstall gensim"
+        ) from error
     temporary = here.with_name(f".{here.name}.{os.getpid()}.part")
     try:
         temporary.mkdir(parents=True, exist_ok=True)

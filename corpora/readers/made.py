@@ -1,7 +1,7 @@
 """Corpora made from a recipe in the catalogue: drawn from a source of known entropy, or with planted analogies.
 
 The data folder gets SPLIT.txt, oracle-SPLIT.npz (the source's own scored events on that very text) and corpus.json (the recipe, the exact
-entropy rate, and what the source pays on each split); the analogies corpus gets questions-words.txt instead of the oracle.
+entropy rate, and what the source pays on each split); the analogies corpus has text.txt and questions-words.txt instead.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def files(entry: CatalogueEntry, split: str) -> list[Path]:
     here = folder(entry)
     if not (here / "corpus.json").is_file():
         _make(entry, here)
+    if not entry.splits:
+        return [here / "text.txt"]
     return [here / f"{name}.txt" for name in (entry.splits if split == "all" else (split,))]
 
 
@@ -81,7 +83,7 @@ def _make(entry: CatalogueEntry, here: Path) -> None:
             from lmkit_corpora.generated.analogies import planted_analogies
 
             corpus = planted_analogies(**{key: value for key, value in recipe.items() if key != "source"})
-            record["splits"]["train"] = _write_text(temporary / "train.txt", corpus.text)
+            record["text"] = _write_text(temporary / "text.txt", corpus.text)
             _write_text(temporary / "questions-words.txt", corpus.questions)
         else:
             source = source_of(entry)
@@ -124,4 +126,6 @@ def load_events(path: Path) -> ScoredEvents:
         columns["vocabulary_hash"] = str(columns["vocabulary_hash"])
         return ScoredEvents(**columns)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise FormatError(f"{path}: holds no scored events ({error}); delete its folder and run the command again to make it anew.") from error
+        raise FormatError(
+            f"{path}: holds no scored events ({error}); delete its folder and run the command again to make it anew."
+        ) from error

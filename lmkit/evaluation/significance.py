@@ -1,8 +1,8 @@
 """Is one model better than another, or is it chance? The mean difference in bits an event, with an interval and a p-value.
 
 Both models have scored the same events, so that the difference is taken event by event and only its own scatter counts (paired).
-Events near each other depend on each other; what is drawn again is therefore not the event but a block of whole sentences (blocks that do not
-overlap: Carlstein 1986, The Use of Subseries Values for Estimating the Variance of a General Statistic from a Stationary Sequence;
+Events near each other depend on each other; what is drawn again is therefore not the event but a block of whole sentences (blocks that
+do not overlap: Carlstein 1986, The Use of Subseries Values for Estimating the Variance of a General Statistic from a Stationary Sequence;
 in language processing Koehn 2004, Statistical Significance Tests for Machine Translation Evaluation).
 
 With D_b the sum of the differences in block b and N_b its events, the estimate is the ratio sum D_b / sum N_b. The bootstrap draws blocks
@@ -134,8 +134,9 @@ def difference(
         if impossible.any():
             position = int(np.argmax(impossible))
             raise InputError(
-                f"Event {position} (sentence {int(stream.sentence[position])}) has the log probability {stream.log_probabilities[position]} "
-                f"in the {name} model, which makes the difference infinite; smooth that model, or leave out unknown words with include_oov=False."
+                f"Event {position} (sentence {int(stream.sentence[position])}) has the log probability "
+                f"{stream.log_probabilities[position]} in the {name} model, which makes the difference infinite; smooth that model, or "
+                f"leave unknown words out by include_oov=False."
             )
     bits = (second.log_probabilities - first.log_probabilities)[chosen] / _LN2
     blocks = _blocks(first.sentence[chosen], sentences_per_block)
@@ -182,8 +183,8 @@ def _refuse_other_events(first: ScoredEvents, second: ScoredEvents, include_oov:
     if include_oov and (differs := first.is_oov != second.is_oov).any():
         position = int(np.argmax(differs))
         raise UsageError(
-            f"{int(differs.sum()):,} words are out of vocabulary for one model only (the first is event {position}), and the price of <unk> can't be "
-            f"compared with that of a word; leave such events out with include_oov=False, or train both with one vocabulary."
+            f"{int(differs.sum()):,} words are out of vocabulary for one model only (the first is event {position}), and the price of "
+            f"<unk> can't be compared with that of a word; leave such events out with include_oov=False, or train both with one vocabulary."
         )
 
 
