@@ -17,7 +17,24 @@ from lmkit.text import TextOptions, _numbering, as_corpus, encode, encode_prompt
 from lmkit.text.corpus import EncodedCorpus
 
 PIECES = st.sampled_from(
-    ["a", "bb", "\u00e9", "\u4f60\u597d", "\U0001f600", "abcdefgh", "abcdefghi", "x" * 30, " ", "  ", "\t", "\r", "\r\n", "\n", "\n\n", "\0"]
+    [
+        "a",
+        "bb",
+        "\u00e9",
+        "\u4f60\u597d",
+        "\U0001f600",
+        "abcdefgh",
+        "abcdefghi",
+        "x" * 30,
+        " ",
+        "  ",
+        "\t",
+        "\r",
+        "\r\n",
+        "\n",
+        "\n\n",
+        "\0",
+    ]
     + ["<unk>", " <unk> ", " <s> ", "</s>\n", " \u00a0 ", "\u2028", "\ufeff"]
 )
 TEXTS = st.lists(PIECES, max_size=40).map("".join)
@@ -43,9 +60,7 @@ def sentences_of(corpus: EncodedCorpus) -> list[list[str]]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    TEXTS, st.integers(1, 40), st.integers(1, 5), st.sampled_from(["line", "paragraph", "none"]), st.sampled_from(["keep", "drop"])
-)
+@given(TEXTS, st.integers(1, 40), st.integers(1, 5), st.sampled_from(["line", "paragraph", "none"]), st.sampled_from(["keep", "drop"]))
 def test_agrees_with_the_twin(text: str, block: int, batch: int, sentences: str, blank_lines: str) -> None:
     data = text.encode()
     expected = text_twin.read_sentences(data, sentences, blank_lines)
@@ -71,7 +86,10 @@ def test_agrees_with_the_twin(text: str, block: int, batch: int, sentences: str,
 @pytest.mark.parametrize("sentences", ["line", "paragraph", "none"])
 @pytest.mark.parametrize("extra", [{}, {"lowercase": True, "normalization": "NFKC", "fold_numbers": True}], ids=["plain", "changed"])
 def test_block_size_changes_nothing(tokenizer: str, sentences: str, extra: dict[str, object]) -> None:
-    text = "The CAF\u00c9 cost 1,234.5 \ufb01ve\u00a0times.\r\nIt's <unk> \u03a3\u03a3 na\u0308ive\r\n\r\n \nNext one (3/4) \U0001f600!\n\nend" * 3
+    text = (
+        "The CAF\u00c9 cost 1,234.5 \ufb01ve\u00a0times.\r\nIt's <unk> \u03a3\u03a3 na\u0308ive\r\n\r\n \nNext one (3/4) \U0001f600!\n\nend"
+        * 3
+    )
     options = TextOptions(tokenizer=tokenizer, sentences=sentences, **extra)  # type: ignore[arg-type]
     whole = read(text.encode(), options)
     for block in (1, 2, 7, 64):
