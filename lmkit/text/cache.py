@@ -44,7 +44,7 @@ def cached(source: TextSource, options: TextOptions, encode: Callable[[], Encode
     if limit == 0:
         return encode()
     path = folder() / (entry_key(source, options) + _ENDING)
-    with contextlib.suppress(FormatError, InputError):
+    with contextlib.suppress(FormatError, InputError, OSError):
         corpus = read_entry(path, source.name)
         with contextlib.suppress(OSError):
             os.utime(path)
