@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -144,7 +145,7 @@ def run(words: list[str]) -> int:
             import traceback
 
             traceback.print_exc()
-        code, sentence = explain(error, debug)
+        code, sentence = explain(error, words, debug)
         if sentence:
             print(sentence, file=sys.stderr)
         return code
@@ -158,16 +159,18 @@ def _say_interrupted() -> int:
     return _INTERRUPTED
 
 
-def explain(error: Exception, debug: bool = False) -> tuple[int, str]:
+def explain(error: Exception, words: Sequence[str] = (), debug: bool = False) -> tuple[int, str]:
     """The exit code and the one sentence for an exception that ended a command."""
-    from lmkit.errors import LmkitError
+    from lmkit.errors import InvalidParameterError, LmkitError
 
+    if isinstance(error, InvalidParameterError):
+        return error.exit_code, f"Error: {_in_words_of_the_program(str(error))}"
     if isinstance(error, LmkitError):
         return error.exit_code, f"Error: {error}"
     if isinstance(error, typer.Abort):
         return 1, "Stopped."
     if isinstance(error, _USAGE_ERROR):
-        return 2, _explain_usage(error)
+        return 2, _explain_usage(error, words)
     if isinstance(error, _CLICK_ERROR):
         return 1, f"Error: {_one_line(error.format_message())}"  # type: ignore[attr-defined]
     if isinstance(error, MemoryError):
@@ -180,10 +183,21 @@ def explain(error: Exception, debug: bool = False) -> tuple[int, str]:
     return 1, f"Internal error: {what[:300]} (a fault of lmkit; {step})."
 
 
-def _explain_usage(error: Any) -> str:
+def _in_words_of_the_program(message: str) -> str:
+    """A library's message about a parameter as one about the option that sets it."""
+    match = re.fullmatch(r"The '(\w+)' parameter of \w+ must be (.*)\. Got (.*) instead\.", message, re.DOTALL)
+    if match is None:
+        return message
+    name, expected, value = match.groups()
+    option = {"max_vocabulary_size": "vocab-size"}.get(name, name.replace("_", "-"))
+    return f"--{option} must be {expected}, not {value}."
+
+
+def _explain_usage(error: Any, words: Sequence[str]) -> str:
     if type(error).__name__.startswith("NoArgsIsHelp"):
         return str(error.ctx.get_help()) if error.ctx is not None else ""
-    path = error.ctx.command_path if error.ctx is not None else "lmkit"
+    named = f"lmkit {words[0]}" if words and words[0] in COMMANDS else "lmkit"
+    path = error.ctx.command_path if error.ctx is not None else named
     message = _one_line(error.format_message())
     if not message.endswith((".", "?", "!")):
         message += "."

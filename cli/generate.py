@@ -42,7 +42,8 @@ def command(
 
     import lmkit
 
-    loaded = lmkit.load(reading.model_path(model))
+    path = reading.model_path(model)
+    loaded = lmkit.load(path)
     decoding = lmkit.Decoding(temperature=temperature, top_k=top_k, top_p=top_p, argmax=argmax)
     if seed is None:
         seed = secrets.randbelow(1_000_000)
@@ -52,6 +53,6 @@ def command(
         if not json:
             output.result(texts[-1])
     if json:
-        output.result_json({"model": model, "prompt": prompt, "seed": seed, "texts": texts})
+        output.result_json({"model": str(path), "prompt": prompt, "seed": seed, "texts": texts})
     elif not argmax:
         output.note(f"(--seed {seed} writes this again)")

@@ -48,7 +48,8 @@ def command(
     import lmkit
     from lmkit.evaluation.perplexity import Accounting
 
-    loaded = lmkit.load(reading.model_path(model))
+    path = reading.model_path(model)
+    loaded = lmkit.load(path)
     text_options = reading.scoring_options(loaded.text_options, encoding=encoding, blank_lines=blank_lines)
     total: Accounting | None = None
     notes: list[str] = []
@@ -67,7 +68,7 @@ def command(
     if total is None:
         raise InputError(f"{'Standard input' if text == '-' else text} held no text, so there is nothing to score.")
     if json:
-        output.result_json(total.to_dict() | {"model": model, "text": text, "notes": notes} | ({"words": words} if per_word else {}))
+        output.result_json(total.to_dict() | {"model": str(path), "text": text, "notes": notes} | ({"words": words} if per_word else {}))
         return
     output.result(("\n" if per_word else "") + total.render())
     for entry in notes:

@@ -27,11 +27,12 @@ def command(
     reading.check_prompt(prompt)
     import lmkit
 
-    words = lmkit.load(reading.model_path(model)).next_words(prompt, top=top)
+    path = reading.model_path(model)
+    words = lmkit.load(path).next_words(prompt, top=top)
     if json:
         output.result_json(
             {
-                "model": model,
+                "model": str(path),
                 "prompt": prompt,
                 "next_words": [{"token": word.token, "probability": word.probability, "ngram_length": word.ngram_length} for word in words],
             }

@@ -131,7 +131,7 @@ def check_prompt(prompt: str) -> str:
 
 
 def check_output(path: Path) -> None:
-    """Refuse early, before minutes of work, an output that can't be written.
+    """Refuse early, before minutes of work, an output that can't be written. The folder models/ may be missing: see `make_folder`.
 
     Raises
     ------
@@ -140,23 +140,26 @@ def check_output(path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file with --out.")
+    if folder == MODELS_FOLDER and not folder.exists():
+        folder = Path()
     if not folder.is_dir():
         raise OutputError(f"{path}: the folder {folder} does not exist; make it, or name another place with --out.")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{path}: no permission to write in {folder}; name another place with --out.")
 
 
-def make_models_folder() -> None:
-    """Make the folder models/ in the current folder, where models go when nothing else is said.
+def make_folder(path: Path) -> None:
+    """Make the folder models/ if the output goes there.
 
     Raises
     ------
     OutputError : if it can't be made.
     """
-    try:
-        MODELS_FOLDER.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {MODELS_FOLDER.resolve()} could not be made ({error.strerror}); name a file with --out.") from None
+    if path.parent == MODELS_FOLDER:
+        try:
+            MODELS_FOLDER.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path}: the folder {MODELS_FOLDER} could not be made ({error.strerror}); name a file with --out.") from None
 
 
 def scoring_options(stored: TextOptions, **given: Any) -> TextOptions:

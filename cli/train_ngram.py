@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def command(
     corpus: options.Corpus = None,
-    order: Annotated[int, typer.Option("--order", "-o", help="Length of the longest n-grams.", min=1)] = 5,
+    order: Annotated[int, typer.Option("--order", "-o", help="Length of the longest n-grams.", min=1, max=100)] = 5,
     smoothing: Annotated[str, typer.Option(help="How probability is kept for what was not seen.")] = "modified-kneser-ney",
     out: Annotated[
         Path | None,
@@ -58,7 +58,9 @@ def command(
     """
     import lmkit_corpora
     from lmkit.ngram.model import NgramLanguageModel
+    from lmkit.ngram.smoothing import get_method
 
+    get_method(smoothing)  # an unknown name is refused before the text is read
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     text_options = reading.text_options(
         spec,
@@ -73,8 +75,6 @@ def command(
         encoding=encoding,
     )
     target = out if out is not None else reading.MODELS_FOLDER / f"ngram-{reading.corpus_label(spec)}.lm"
-    if out is None:
-        reading.make_models_folder()
     reading.check_output(target)
     part = reading.choose_split(spec, split, "train")
 
@@ -82,6 +82,7 @@ def command(
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
     model = NgramLanguageModel(order=order, smoothing=smoothing, min_count=min_count, max_vocabulary_size=vocab_size)
     model.fit(train)
+    reading.make_folder(target)
     if target.name.endswith((".arpa", ".arpa.gz")):
         model.write_arpa(target)
     else:

@@ -134,8 +134,17 @@ class TestTrainNgram:
     def test_options_that_exclude_each_other(self, fails, text: Path) -> None:
         assert "--unit char and --tokenizer treebank" in fails("train-ngram", text, "--unit", "char", "--tokenizer", "treebank", code=2)
         assert "exclude each other" in fails("train-ngram", text, "--sentences", "line", "--no-sentence-boundaries", code=2)
-        assert "'nothing'" in fails("train-ngram", text, "--tokenizer", "nothing", code=2)
-        assert "'nothing'" in fails("train-ngram", text, "--smoothing", "nothing", code=2)
+
+    def test_library_messages_name_the_option(self, fails, text: Path) -> None:
+        message = fails("train-ngram", text, "--tokenizer", "nothing", code=2)
+        assert message.startswith("Error: --tokenizer must be one of 'whitespace', ")
+        assert message.endswith(", not 'nothing'.")
+        assert fails("train-ngram", text, "--smoothing", "nothing", code=2).startswith("Error: --smoothing must be one of ")
+
+    def test_a_failure_makes_no_models_folder(self, fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        fails("train-ngram", "missing.txt")
+        assert os.listdir(tmp_path) == []
 
 
 class TestPerplexity:
