@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +74,7 @@ def test_a_larger_table_holds_the_same() -> None:
     assert found.tolist() == list(range(500))
 
 
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 def test_kernels_are_compiled_once() -> None:
     """One specialisation each, whatever the arrays come from: callers convert them."""
     from lmkit.text import as_corpus

@@ -16,27 +16,10 @@ from lmkit.errors import InputError, UsageError
 from lmkit.text import TextOptions, _numbering, as_corpus, encode, encode_prompt, open_source, sources
 from lmkit.text.corpus import EncodedCorpus
 
-PIECES = st.sampled_from(
-    [
-        "a",
-        "bb",
-        "\u00e9",
-        "\u4f60\u597d",
-        "\U0001f600",
-        "abcdefgh",
-        "abcdefghi",
-        "x" * 30,
-        " ",
-        "  ",
-        "\t",
-        "\r",
-        "\r\n",
-        "\n",
-        "\n\n",
-        "\0",
-    ]
-    + ["<unk>", " <unk> ", " <s> ", "</s>\n", " \u00a0 ", "\u2028", "\ufeff"]
-)
+WORDS = ["a", "bb", "\u00e9", "\u4f60\u597d", "\U0001f600", "abcdefgh", "abcdefghi", "x" * 30, "\u2028", "\ufeff"]
+SPACES = [" ", "  ", "\t", "\r", "\r\n", "\n", "\n\n", "\0", " \u00a0 "]
+LITERALS = ["<unk>", " <unk> ", " <s> ", "</s>\n"]
+PIECES = st.sampled_from(WORDS + SPACES + LITERALS)
 TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
 

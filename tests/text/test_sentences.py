@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -13,7 +14,7 @@ from reference import text_twin
 from lmkit.errors import FormatError, InputError
 from lmkit.text import TextOptions, as_corpus, encode, lines_source, text_source, train_sentence_model
 from lmkit.text.corpus import EncodedCorpus
-from lmkit.text.sentences import ParagraphSplitter, PunktSplitter
+from lmkit.text.sentences import ParagraphSplitter, PunktSplitter, make_splitter
 
 DETECTED = TextOptions(sentences="detected")
 
@@ -110,8 +111,6 @@ def test_broken_models() -> None:
         with pytest.raises(FormatError, match="Train it again"):
             PunktSplitter(wrong)
     with pytest.raises(InputError):
-        from lmkit.text.sentences import make_splitter
-
         make_splitter(DETECTED)
 
 
@@ -126,6 +125,6 @@ def test_paragraphs_however_the_text_arrives(lines: list[str], cuts: list[int], 
         whole_lines[-1] = whole_lines[-1].removesuffix("\n")
     borders = [0, *sorted(min(cut, len(whole_lines)) for cut in cuts), len(whole_lines)]
     splitter = ParagraphSplitter()
-    out = "".join(splitter.feed("".join(whole_lines[a:b])) for a, b in zip(borders, borders[1:], strict=False)) + splitter.end()
+    out = "".join(splitter.feed("".join(whole_lines[a:b])) for a, b in itertools.pairwise(borders)) + splitter.end()
     found = [text_twin.split_words(line) for line in out.split("\n")[:-1]]
     assert found == text_twin.read_sentences(text.encode(), "paragraph")

@@ -51,7 +51,7 @@ def test_exact_round_trip(name: str, text: str) -> None:
     tokens = tokenizer.tokenize(text)
     assert tokenizer.detokenize(tokens) == text
     assert len(tokens) == (len(text) if name == "characters" else len(text.encode()))
-    assert not any(token == "" or token.isspace() or not token.isprintable() and token[0] == "<" for token in tokens)
+    assert not any(token == "" or token.isspace() or (not token.isprintable() and token[0] == "<") for token in tokens)
 
 
 @settings(max_examples=200, deadline=None)
