@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reference import text_twin
 
 from lmkit.errors import InputError, UsageError
+from lmkit.numeric import _kernels_hash
 from lmkit.text import TextOptions, _numbering, as_corpus, encode, encode_prompt, open_source, sources
 from lmkit.text.corpus import EncodedCorpus
 
@@ -93,6 +94,19 @@ def test_large_text_grows_tables() -> None:
     assert corpus.ids.tolist() == ids
     assert corpus.vocabulary.counts is not None
     assert corpus.vocabulary.counts.tolist() == counts
+
+
+def test_a_short_word_is_no_long_word_of_the_same_key() -> None:
+    """The hash of a long word may be the very bytes of a short one; made so here, since it takes 2^64 words to meet one."""
+    numberer = _numbering.WordNumberer(_numbering.LINES_KEEP)
+    numberer.feed(np.frombuffer(b"a-long-word ", np.uint8))
+    key = np.uint64(int.from_bytes(b"ab", "little"))
+    slot = _kernels_hash.first_slot(key, _kernels_hash.slot_shift(numberer._table))
+    _kernels_hash.fill_slot(numberer._table, slot, key, 3, 11)
+    numberer.feed(np.frombuffer(b"ab ab\n", np.uint8))
+    numbered, vocabulary = numberer.take()
+    assert numbered.ids.tolist() == [3, 4, 4]
+    assert vocabulary.tokens()[3:] == ["a-long-word", "ab"]
 
 
 def test_ten_million_characters_in_one_line() -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -249,6 +250,15 @@ class TestBadInput:
             encode(open_source(tmp_path))
 
 
+@pytest.mark.parametrize("character", ["\u00e9", "\u4f60", "\U0001f600"])
+def test_utf_8_check_does_not_look_behind_the_end(character: str) -> None:
+    """What follows in memory would complete the character."""
+    data = np.frombuffer(b"a" + character.encode(), np.uint8)
+    for length in range(2, len(data)):
+        assert _kernels_words.check_utf8(frozen(data[:length]))[0] == 1
+    assert _kernels_words.check_utf8(frozen(data)) == (-1, 2)
+
+
 SEQUENCES = st.lists(
     st.one_of(
         st.binary(max_size=5),
@@ -264,8 +274,6 @@ SEQUENCES = st.lists(
 @settings(max_examples=1000, deadline=None)
 @given(SEQUENCES)
 def test_utf_8_check_agrees_with_python(data: bytes) -> None:
-    import numpy as np
-
     place, characters = _kernels_words.check_utf8(frozen(np.frombuffer(data, np.uint8)))
     assert place == text_twin.first_bad_byte(data)
     if place < 0:
