@@ -135,6 +135,7 @@ def oracle_events(spec: str, *, split: str | None = None) -> ScoredEvents:
     where = _resolve(spec, split)
     if where.entry is None or where.entry.kind != "generated":
         raise UsageError(f"{spec}: only generated corpora have an oracle; `lmkit corpus list` shows them.")
+    made.source_of(where.entry)  # refuses corpora without a source
     if where.split not in where.entry.splits:
         raise UsageError(f"{spec}: name one split, such as {where.entry.name}:{where.entry.splits[-1]}, to get its oracle's events.")
     return made.oracle(where.entry, where.split)

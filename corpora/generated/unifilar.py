@@ -131,7 +131,7 @@ class UnifilarSource:
                 targets.append(numbers[target])
             offsets.append(len(symbols))
         first = numbers[start] if start is not None else 0
-        return cls(words, *map(np.array, (offsets, symbols, probabilities, targets)), first, list(states))
+        return cls(words, np.array(offsets), np.array(symbols), np.array(probabilities), np.array(targets), first, list(states))
 
     @classmethod
     def from_ngrams(cls, contexts: Mapping[Sequence[str], Mapping[str, float]]) -> UnifilarSource:
@@ -506,12 +506,14 @@ class UnifilarSource:
         if not ((probabilities > 0) & (probabilities <= 1 + 1e-9)).all():
             bad = int(np.flatnonzero(~((probabilities > 0) & (probabilities <= 1 + 1e-9)))[0])
             raise InvalidParameterError(
-                f"{self._state(rows[bad])} of {owner} has probability {probabilities[bad]}; leave out what can't come."
+                f"{self._state(rows[bad])} of {owner} has probability {float(probabilities[bad])}; leave out what can't come."
             )
         sums = np.add.reduceat(probabilities, self.offsets[:-1])
         if (np.abs(sums - 1) > 1e-9).any():
             bad = int(np.argmax(np.abs(sums - 1)))
-            raise InvalidParameterError(f"The probabilities of {self._state(bad)} of {owner} must sum to 1. They sum to {sums[bad]!r}.")
+            raise InvalidParameterError(
+                f"The probabilities of {self._state(bad)} of {owner} must sum to 1. They sum to {float(sums[bad])!r}."
+            )
         if ((self.targets < 0) | (self.targets >= len(sizes))).any() or not 0 <= self.start < len(sizes):
             raise InvalidParameterError(f"'targets' and 'start' of {owner} must be states from 0 to {len(sizes) - 1}.")
         if ((self.symbols < 0) | (self.symbols > len(self.words))).any():

@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +68,7 @@ def source_of(entry: CatalogueEntry) -> Any:
 
 
 def oracle(entry: CatalogueEntry, split: str) -> ScoredEvents:
-    """The source's scored events on a split, from the file beside the text."""
-    source_of(entry)  # refuses corpora without a source
+    """The source's scored events on a split, from the file beside the text. Only for entries that `source_of` takes."""
     files(entry, split)
     return load_events(folder(entry) / f"oracle-{split}.npz")
 
@@ -114,7 +115,8 @@ def _write_text(path: Path, text: str) -> dict[str, Any]:
 def save_events(path: Path, events: ScoredEvents) -> None:
     """Write scored events as .npz, one array a column; the vocabulary's size and hash as arrays of no dimension."""
     columns = {field.name: getattr(events, field.name) for field in dataclasses.fields(events)}
-    np.savez_compressed(path, **{name: np.asarray(column) for name, column in columns.items() if column is not None})
+    arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items() if column is not None}
+    np.savez_compressed(path, **arrays)
 
 
 def load_events(path: Path) -> ScoredEvents:
@@ -125,7 +127,7 @@ def load_events(path: Path) -> ScoredEvents:
         columns["vocabulary_size"] = int(columns["vocabulary_size"])
         columns["vocabulary_hash"] = str(columns["vocabulary_hash"])
         return ScoredEvents(**columns)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError(
             f"{path}: holds no scored events ({error}); delete its folder and run the command again to make it anew."
         ) from error
