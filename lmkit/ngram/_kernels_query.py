@@ -3,16 +3,19 @@
 The nodes of all orders lie one after the other, lowest order first, each order sorted by context and word; so a unigram's node is its word id.
 T nodes in all, L of them below the highest order.
 
-name         dtype           shape    what
-word         uint32          (T,)     last word of the n-gram
-log10_prob   float32         (T,)     log10 p(word | context)
-log10_bow    float32         (L,)     log10 back-off weight of the n-gram as a context
-first_child  int32 or int64  (L+1,)   node of the first n-gram with this one as context
-link         int32 or int64  (T,)     node of the longest proper suffix that is a state; ROOT if there is none
-order_start  int64           (N+1,)   first node of each order, and T
+name         dtype     shape    what
+word         uint32    (T,)     last word of the n-gram
+nodes        NODE      (L+1,)   the n-grams below the highest order, and a sentinel whose first_child is T; fields:
+                                log10_prob float32, log10_bow float32 (back-off weight as a context), first_child (node of the first n-gram
+                                with this one as context), link (node of the longest proper suffix that is a state; ROOT if there is none)
+leaves       LEAF      (T-L,)   the n-grams of the highest order; fields: log10_prob float32, link
+order_start  int64     (N+1,)   first node of each order, and T
 
-A *state* is a node that matters as a context: it has children or a back-off weight other than 1. ROOT (-1) is the empty context. Plain
-twin: tests/reference/ngram_twin.py.
+first_child and link are int32, or int64 from 2^31 nodes on. A *state* is a node that matters as a context: it has children or a back-off weight
+other than 1. ROOT (-1) is the empty context. What a lookup needs of a node lies together in one record, since a query's time is its cache misses.
+
+Files are mapped, not read, when a model is opened, so their contents are checked where they are used: children must lie inside `word`, and a link must
+lead to a lower node, which also makes every walk end. What fails turns into DAMAGED, and the caller raises. Plain twin: tests/reference/ngram_twin.py.
 """
 
 from __future__ import annotations
@@ -20,31 +23,55 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_prefetch import prefetch
 
 ROOT = -1
+DAMAGED = -2  # a state that no sound file leads to
 LN10 = 2.302585092994046
+LANES = 32  # sentences scored at a time: enough to keep every miss in flight
+_NARROW = 16  # children that share a cache line or two: searched without a further step
+
+# what a lane does next
+_LOOK, _PROBE, _FIND, _READ, _IDLE = 0, 1, 2, 3, 4
 
 
 @kernel
-def is_state(node, first_child, log10_bow):  # type: ignore[no-untyped-def]
+def is_state(node, nodes):  # type: ignore[no-untyped-def]
     """Whether the node matters as a context."""
-    return node < len(log10_bow) and (first_child[node] != first_child[node + 1] or log10_bow[node] != 0)
+    return node < len(nodes) - 1 and (nodes[node].first_child != nodes[node + 1].first_child or nodes[node].log10_bow != 0)
 
 
 @kernel
-def find_child(context, target, first_child, word):  # type: ignore[no-untyped-def]
-    """Node of context + target, or -1: a binary search among the context's children."""
-    low, high = np.int64(first_child[context]), np.int64(first_child[context + 1])
-    stop = high
+def search(word, low, high, target):  # type: ignore[no-untyped-def]
+    """First place in word[low:high] that is not below target."""
     while low < high:
         middle = (low + high) >> 1
         if word[middle] < target:
             low = middle + 1
         else:
             high = middle
+    return low
+
+
+@kernel
+def children(context, word, nodes):  # type: ignore[no-untyped-def]
+    """Borders of a context's children; (0, -1) if they are not inside the trie."""
+    low, high = np.int64(nodes[context].first_child), np.int64(nodes[context + 1].first_child)
+    if low < 0 or high < low or high > len(word):
+        return np.int64(0), np.int64(-1)
+    return low, high
+
+
+@kernel
+def find_child(context, target, word, nodes):  # type: ignore[no-untyped-def]
+    """Node of context + target, -1 if there is none, DAMAGED: a binary search among the context's children."""
+    low, stop = children(context, word, nodes)
+    if stop < 0:
+        return np.int64(DAMAGED)
+    low = search(word, low, stop, target)
     if low < stop and word[low] == target:
         return low
-    return -1
+    return np.int64(-1)
 
 
 @kernel
@@ -57,111 +84,252 @@ def order_of(node, order_start):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def step(state, target, word, log10_prob, log10_bow, first_child, link):  # type: ignore[no-untyped-def]
-    """One word after one state: (node that gave the probability, log10 back-off paid, next state)."""
+def log10_prob_of(node, nodes, leaves):  # type: ignore[no-untyped-def]
+    """log10 probability of a node."""
+    if node < len(nodes) - 1:
+        return np.float64(nodes[node].log10_prob)
+    return np.float64(leaves[node - (len(nodes) - 1)].log10_prob)
+
+
+@kernel
+def link_of(node, nodes, leaves):  # type: ignore[no-untyped-def]
+    """Longest proper suffix that is a state, or DAMAGED."""
+    below = len(nodes) - 1
+    if node < below:
+        link = np.int64(nodes[node].link)
+        return link if ROOT <= link < node else np.int64(DAMAGED)
+    link = np.int64(leaves[node - below].link)
+    return link if ROOT <= link < below else np.int64(DAMAGED)
+
+
+@kernel
+def step(state, target, word, nodes, leaves):  # type: ignore[no-untyped-def]
+    """One word after one state: (node that gave the probability, log10 back-off paid, next state or DAMAGED)."""
     paid = 0.0
     context = state
-    node = -1
+    node = np.int64(-1)
     while context >= 0:
-        node = find_child(context, target, first_child, word)
-        if node >= 0:
+        node = find_child(context, target, word, nodes)
+        if node != -1:
             break
-        paid += log10_bow[context]
-        context = np.int64(link[context])
+        paid += nodes[context].log10_bow
+        context = link_of(context, nodes, leaves)
+    if node == DAMAGED or context == DAMAGED:
+        return np.int64(target), paid, np.int64(DAMAGED)
     if node < 0:
         node = np.int64(target)
-    following = node if is_state(node, first_child, log10_bow) else np.int64(link[node])
-    return node, paid, following
+    return node, paid, node if is_state(node, nodes) else link_of(node, nodes, leaves)
 
 
 @kernel
-def score_sentences(
-    ids, offsets, start, stop, carry, ends, begin_state, word, log10_prob, log10_bow, first_child, link, order_start,
-    log_prob, hit_length, back_off, end_state,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Score sentences start..stop of a text into the event arrays; each sentence begins in begin_state, or where the last one ended (carry).
-
-    ids : int32 (N,), in the model's vocabulary; offsets : int64 (S+1,). Event arrays have one entry a word, and with `ends` one more a sentence;
-    log_prob float64 in natural logarithm, hit_length int8, back_off float32 in natural logarithm. end_state : int64 (1,), receives the last state.
-    """
-    state = np.int64(begin_state)
-    for sentence in range(start, stop):
-        if not carry:
-            state = np.int64(begin_state)
-        length = offsets[sentence + 1] - offsets[sentence]
-        event = offsets[sentence] + (sentence if ends else 0)
-        for i in range(length + (1 if ends else 0)):
-            target = np.int64(ids[offsets[sentence] + i]) if i < length else np.int64(2)
-            node, paid, state = step(state, target, word, log10_prob, log10_bow, first_child, link)
-            log_prob[event + i] = (np.float64(log10_prob[node]) + paid) * LN10
-            hit_length[event + i] = order_of(node, order_start)
-            back_off[event + i] = paid * LN10
-        if ends:
-            state = np.int64(begin_state)  # nothing looks back past </s>
-    end_state[0] = state
-
-
-@kernel
-def advance_states(states, targets, word, log10_prob, log10_bow, first_child, link):  # type: ignore[no-untyped-def]
-    """int64 (B,): the state after one more word in each of B histories."""
-    result = np.empty(len(states), np.int64)
-    for i in range(len(states)):
-        _, _, result[i] = step(np.int64(states[i]), np.int64(targets[i]), word, log10_prob, log10_bow, first_child, link)
+def states_after(ids, stops, length, begin_state, word, nodes, leaves):  # type: ignore[no-untyped-def]
+    """int64 (S,): the state after the up to `length` words before each stop, beginning at begin_state if they reach the text's start."""
+    result = np.empty(len(stops), np.int64)
+    for i in range(len(stops)):
+        start = max(stops[i] - length, 0)
+        state = np.int64(begin_state) if start == 0 else np.int64(ROOT)
+        for place in range(start, stops[i]):
+            _, _, state = step(state, np.int64(ids[place]), word, nodes, leaves)
+        result[i] = state
     return result
 
 
 @kernel
-def next_word_distribution(state, vocabulary_size, word, log10_prob, log10_bow, first_child, link, order_start):  # type: ignore[no-untyped-def]
-    """(log10 p float64 (V,), hit length int8 (V,)) of every word after a state: shortest context first, longer ones overwrite."""
+def score_segments(
+    ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, log_prob, hit_length, back_off
+):  # type: ignore[no-untyped-def]
+    """Score segments first..last of a text into the event arrays, LANES of them in lockstep so that their cache misses overlap.
+
+    ids : int32 (N,), in the model's vocabulary. A segment is ids[starts[s]:stops[s]], begins in states[s], writes from events[s] on, and with
+    ends[s] is followed by </s>. log_prob : float64, natural logarithm; hit_length : int8; back_off : float32, natural logarithm. Returns whether the
+    trie was found damaged; what was scored is then of no worth.
+    """
+    damaged = False
+    below = len(nodes) - 1
+    stage = np.full(LANES, _IDLE, np.int64)
+    segment = np.empty(LANES, np.int64)
+    place = np.empty(LANES, np.int64)
+    event = np.empty(LANES, np.int64)
+    target = np.empty(LANES, np.int64)
+    context = np.empty(LANES, np.int64)
+    low = np.empty(LANES, np.int64)
+    high = np.empty(LANES, np.int64)
+    paid = np.empty(LANES, np.float64)
+    following = first
+    active = 0
+    for lane in range(LANES):
+        # an idle lane takes the next segment that has anything to score
+        following = _take(lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes)
+        paid[lane] = 0.0
+        active += stage[lane] != _IDLE
+    while active > 0:
+        for lane in range(LANES):
+            now = stage[lane]
+            if now == _READ:
+                node = low[lane]
+                at = event[lane]
+                if node < below:
+                    log10 = np.float64(nodes[node].log10_prob)
+                    next_state = node if is_state(node, nodes) else link_of(node, nodes, leaves)
+                else:
+                    log10 = np.float64(leaves[node - below].log10_prob)
+                    next_state = link_of(node, nodes, leaves)
+                damaged |= next_state == DAMAGED
+                log_prob[at] = (log10 + paid[lane]) * LN10
+                hit_length[at] = order_of(node, order_start)
+                back_off[at] = paid[lane] * LN10
+                paid[lane] = 0.0
+                event[lane] = at + 1
+                place[lane] += 1
+                stop = stops[segment[lane]]
+                if place[lane] < stop or (place[lane] == stop and ends[segment[lane]]):
+                    target[lane] = np.int64(ids[place[lane]]) if place[lane] < stop else np.int64(2)
+                    context[lane] = next_state
+                    stage[lane] = _enter(lane, context, target, low, nodes)
+                else:
+                    following = _take(
+                        lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes
+                    )
+                    active -= stage[lane] == _IDLE
+            elif now == _LOOK:
+                here = context[lane]
+                a, b = children(here, word, nodes)
+                damaged |= b < 0
+                low[lane], high[lane] = a, b
+                if b - a <= _NARROW:
+                    prefetch(word, a)
+                    stage[lane] = _FIND
+                else:
+                    prefetch(word, (a + b) >> 1)
+                    stage[lane] = _PROBE
+            elif now == _PROBE:
+                a, b = low[lane], high[lane]
+                wanted = target[lane]
+                middle = (a + b) >> 1
+                if word[middle] < wanted:
+                    a = middle + 1
+                else:
+                    b = middle + 1  # keeps the place that is not below target inside
+                low[lane], high[lane] = a, b
+                if b - a <= _NARROW:
+                    prefetch(word, a)
+                    stage[lane] = _FIND
+                else:
+                    prefetch(word, (a + b) >> 1)
+            elif now == _FIND:
+                wanted = target[lane]
+                found = search(word, low[lane], high[lane], wanted)
+                if found < high[lane] and word[found] == wanted:
+                    low[lane] = found
+                    if found < below:
+                        prefetch(nodes, found)
+                    else:
+                        prefetch(leaves, found - below)
+                    stage[lane] = _READ
+                else:
+                    paid[lane] += nodes[context[lane]].log10_bow
+                    context[lane] = link_of(context[lane], nodes, leaves)
+                    damaged |= context[lane] == DAMAGED
+                    stage[lane] = _enter(lane, context, target, low, nodes)
+    return damaged
+
+
+@kernel
+def _enter(lane, context, target, low, nodes):  # type: ignore[no-untyped-def]
+    """Begin a lookup in a lane's context; the empty context leads straight to the unigram. Returns the stage."""
+    if context[lane] >= 0:
+        prefetch(nodes, context[lane])
+        return _LOOK
+    low[lane] = target[lane]
+    prefetch(nodes, min(target[lane], len(nodes) - 1))
+    return _READ
+
+
+@kernel
+def _take(lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes):  # type: ignore[no-untyped-def]
+    """Give a lane the next segment with something to score, or make it idle; return the segment after it."""
+    stage[lane] = _IDLE
+    while following < last:
+        own = following
+        following += 1
+        if starts[own] < stops[own] or ends[own]:
+            segment[lane] = own
+            place[lane] = starts[own]
+            event[lane] = events[own]
+            target[lane] = np.int64(ids[starts[own]]) if starts[own] < stops[own] else np.int64(2)
+            context[lane] = states[own]
+            stage[lane] = _enter(lane, context, target, low, nodes)
+            break
+    return following
+
+
+@kernel
+def advance_states(states, targets, word, nodes, leaves):  # type: ignore[no-untyped-def]
+    """int64 (B,): the state after one more word in each of B histories, or DAMAGED."""
+    result = np.empty(len(states), np.int64)
+    for i in range(len(states)):
+        _, _, result[i] = step(np.int64(states[i]), np.int64(targets[i]), word, nodes, leaves)
+    return result
+
+
+@kernel
+def next_word_distribution(state, vocabulary_size, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
+    """(log10 p float64 (V,), hit length int8 (V,), damaged) of every word after a state: shortest context first, longer ones overwrite."""
     chain = np.empty(len(order_start), np.int64)
     paid = np.empty(len(order_start), np.float64)
     depth = 0
     total = 0.0
     context = np.int64(state)
-    while context >= 0:
+    while context >= 0 and depth < len(chain):
         chain[depth] = context
         paid[depth] = total
-        total += log10_bow[context]
+        total += nodes[context].log10_bow
         depth += 1
-        context = np.int64(link[context])
+        context = link_of(context, nodes, leaves)
+    damaged = context == DAMAGED
     result = np.empty(vocabulary_size, np.float64)
     hit_length = np.ones(vocabulary_size, np.int8)
     for target in range(vocabulary_size):
-        result[target] = log10_prob[target] + total
+        result[target] = log10_prob_of(target, nodes, leaves) + total
     for level in range(depth - 1, -1, -1):
         context = chain[level]
         order = order_of(context, order_start) + 1
-        for node in range(first_child[context], first_child[context + 1]):
-            result[word[node]] = log10_prob[node] + paid[level]
-            hit_length[word[node]] = order
-    return result, hit_length
+        low, high = children(context, word, nodes)
+        damaged |= high < 0
+        for node in range(low, high):
+            if word[node] < vocabulary_size:
+                result[word[node]] = log10_prob_of(node, nodes, leaves) + paid[level]
+                hit_length[word[node]] = order
+            else:
+                damaged = True
+    return result, hit_length, damaged
 
 
 @kernel
-def link_suffixes(word, log10_bow, first_child, order_start, suffix):  # type: ignore[no-untyped-def]
+def link_suffixes(word, nodes, order_start, suffix):  # type: ignore[no-untyped-def]
     """suffix[node] = the longest proper suffix that is in the model, found as Aho and Corasick (1975) find failure links.
 
-    For models whose suffixes are not all present (pruned ones read from ARPA). suffix : int32 or int64 (T,).
+    For models whose suffixes are not all present (pruned ones read from ARPA). suffix : int64 (T,).
     """
     for node in range(order_start[1]):
         suffix[node] = ROOT
     for order in range(1, len(order_start) - 1):
         for context in range(order_start[order - 1], order_start[order]):
-            for node in range(first_child[context], first_child[context + 1]):
+            for node in range(nodes[context].first_child, nodes[context + 1].first_child):
                 target = np.int64(word[node])
                 shorter = np.int64(suffix[context])
                 found = np.int64(-1)
                 while shorter >= 0 and found < 0:
-                    found = find_child(shorter, target, first_child, word)
+                    found = find_child(shorter, target, word, nodes)
                     shorter = np.int64(suffix[shorter])
                 suffix[node] = found if found >= 0 else target
 
 
 @kernel
-def link_states(suffix, log10_bow, first_child, link):  # type: ignore[no-untyped-def]
-    """link[node] = the longest proper suffix that is a state. suffix and link may be the same array: suffixes come first."""
-    for node in range(len(suffix)):
-        shorter = np.int64(suffix[node])
-        if shorter >= 0 and not is_state(shorter, first_child, log10_bow):
-            shorter = np.int64(link[shorter])
-        link[node] = shorter
+def link_states(suffix, nodes, links):  # type: ignore[no-untyped-def]
+    """links[i] = the longest proper suffix that is a state, given the longest that is in the model. For one order at a time: lower orders' links are set."""
+    for i in range(len(suffix)):
+        shorter = np.int64(suffix[i])
+        if shorter >= 0 and not is_state(shorter, nodes):
+            shorter = np.int64(nodes[shorter].link)
+        links[i] = shorter

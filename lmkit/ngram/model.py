@@ -14,7 +14,7 @@ from lmkit._estimator import Estimator
 from lmkit._validation import check_int
 from lmkit.events import ScoredEvents
 from lmkit.ngram import _kernels_query
-from lmkit.ngram.backoff import BackoffTrie
+from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.formats import arpa, native
 from lmkit.ngram.smoothing import get_method
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from lmkit._container import Container
 
 _LN10 = np.log(10.0)
-MAXIMUM_ORDER = 100
-
 
 @dataclasses.dataclass(frozen=True)
 class NextWord:

@@ -9,34 +9,47 @@ import numpy as np
 
 from lmkit._container import Container, write_container
 from lmkit.errors import FormatError
-from lmkit.ngram.backoff import BackoffTrie
+from lmkit.ngram.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
 from lmkit.text.vocabulary import Vocabulary
 
 KIND = "ngram"
-_ARRAYS = {
-    "word": np.uint32,
-    "log10_prob": np.float32,
-    "log10_bow": np.float32,
-    "first_child": None,  # int32, or int64 from 2^31 n-grams on
-    "link": None,
-    "order_start": np.int64,
-}
 
 
 def write_native(path: str | os.PathLike[str], trie: BackoffTrie, vocabulary: Vocabulary, metadata: dict[str, Any]) -> None:
     """Write a model. Raises OutputError if it can't be written."""
-    tensors = {f"trie.{name}": getattr(trie, name) for name in _ARRAYS}
+    tensors = {
+        "trie.order_start": trie.order_start,
+        "trie.word": trie.word,
+        "trie.nodes": _as_columns(trie.nodes),
+        "trie.leaves": _as_columns(trie.leaves),
+    }
     write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()})
 
 
 def read_native(container: Container) -> tuple[BackoffTrie, Vocabulary]:
-    """The trie and the vocabulary of an opened file, memory-mapped. Raises FormatError if they don't fit together."""
+    """The trie and the vocabulary of an opened file, memory-mapped. Raises FormatError if their sizes don't fit together."""
     where = str(container.path)
-    arrays = {name: container.array(f"trie.{name}", dtype, ndim=1) for name, dtype in _ARRAYS.items()}
     vocabulary = Vocabulary.from_tensors(container, where)
-    for name in ("first_child", "link"):
-        if arrays[name].dtype not in (np.int32, np.int64):
-            raise FormatError(f"{where}: tensor 'trie.{name}' is {arrays[name].dtype}, not int32 or int64. The file is damaged.")
-    trie = BackoffTrie(**arrays)
-    trie.check(where, len(vocabulary))
+    trie = BackoffTrie(
+        word=container.array("trie.word", np.uint32, ndim=1),
+        nodes=_as_records(container, "trie.nodes", NODE, WIDE_NODE),
+        leaves=_as_records(container, "trie.leaves", LEAF, WIDE_LEAF),
+        order_start=container.array("trie.order_start", np.int64, ndim=1),
+        where=where,
+    )
+    trie.check_shape(len(vocabulary))
     return trie, vocabulary
+
+
+def _as_columns(records: np.ndarray) -> np.ndarray:
+    """Records as a table of integers: safetensors has no records. int32 (G, 4) or (G, 2); int64 (G, 3) or (G, 2) from 2^31 n-grams on."""
+    column = np.int64 if records.dtype in (WIDE_NODE, WIDE_LEAF) else np.int32
+    return records.view(column).reshape(len(records), -1)
+
+
+def _as_records(container: Container, name: str, narrow: np.dtype, wide: np.dtype) -> np.ndarray:
+    table = container.array(name, ndim=2)
+    record = wide if table.dtype == np.int64 else narrow
+    if table.dtype not in (np.int32, np.int64) or table.shape[1] * table.itemsize != record.itemsize:
+        raise FormatError(f"{container.path}: tensor {name!r} is {table.dtype} with {table.shape[1]} columns. The file is damaged.")
+    return table.reshape(-1).view(record)
