@@ -82,40 +82,39 @@ class ScoredEvents:
         vocabulary : the model's.
         log_probabilities, hit_length, back_off : (N,) in that order of events.
         """
-        lengths = np.diff(corpus.sentence_offsets)
-        sentences = len(lengths)
-        sentence_of_token = np.repeat(np.arange(sentences, dtype=np.int64), lengths)
-        total = len(corpus.ids) + (sentences if ends else 0)
-        token_at = np.arange(len(corpus.ids), dtype=np.int64) + (sentence_of_token if ends else 0)
-        is_end = np.ones(total, np.bool_)
-        is_end[token_at] = False
-        # the separator goes with what follows it: a space with its word, a newline with its end
-        separator = np.full(len(corpus.ids), 1 if corpus.options.is_word_level else 0, np.int32)
-        firsts = corpus.sentence_offsets[:-1][lengths > 0]
-        separator[firsts] = 0
+        from lmkit._kernels_events import lay_out_events
 
-        def column(values: np.ndarray, end_value: int, dtype: type) -> np.ndarray:
-            result = np.full(total, end_value, dtype)
-            result[token_at] = values
-            return result
-
-        token_ids = column(corpus.ids_in(vocabulary), vocabulary.EOS, np.int32)
-        sentence = np.repeat(np.arange(sentences, dtype=np.int64), lengths + 1) if ends else sentence_of_token
-        document_of_sentence = np.repeat(np.arange(corpus.n_documents, dtype=np.int64), np.diff(corpus.document_offsets))
-        return ScoredEvents(
-            token_ids=token_ids,
+        total = len(corpus.ids) + (corpus.n_sentences if ends else 0)
+        events = ScoredEvents(
+            token_ids=np.empty(total, np.int32),
             log_probabilities=log_probabilities,
-            is_oov=token_ids == vocabulary.UNK,
-            is_end=is_end,
-            characters=column(corpus.token_characters + separator, 1, np.int32),
-            bytes=column(corpus.token_bytes + separator, 1, np.int32),
-            sentence=sentence,
-            document=document_of_sentence[sentence],
+            is_oov=np.empty(total, np.bool_),
+            is_end=np.empty(total, np.bool_),
+            characters=np.empty(total, np.int32),
+            bytes=np.empty(total, np.int32),
+            sentence=np.empty(total, np.int64),
+            document=np.empty(total, np.int64),
             vocabulary_size=len(vocabulary) - (1 if ends else 2),
             vocabulary_hash=vocabulary.hash,
             hit_length=hit_length,
             back_off=back_off,
         )
+        type_characters, type_bytes = corpus.type_lengths
+        inputs = (corpus.ids, vocabulary.map_from(corpus.vocabulary), corpus.sentence_offsets, corpus.document_offsets)
+        lay_out_events(
+            *(_frozen(array) for array in (*inputs, type_characters, type_bytes)),
+            1 if corpus.options.is_word_level else 0,
+            ends,
+            vocabulary.EOS,
+            events.token_ids,
+            events.is_oov,
+            events.is_end,
+            events.characters,
+            events.bytes,
+            events.sentence,
+            events.document,
+        )
+        return events
 
     @staticmethod
     def concatenate(parts: Sequence[ScoredEvents]) -> ScoredEvents:
@@ -131,3 +130,10 @@ class ScoredEvents:
         return ScoredEvents(
             vocabulary_size=parts[0].vocabulary_size, vocabulary_hash=parts[0].vocabulary_hash, **arrays  # type: ignore[arg-type]
         )
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """A contiguous read-only view: the kernel then meets one type whether the array is mapped from a file or not."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

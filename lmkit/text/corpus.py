@@ -31,7 +31,7 @@ class EncodedCorpus:
     name : for people.
     sha256 : of the text's bytes, decompressed, documents one after the other; "" when unknown. A part bears that of the whole.
     raw_bytes, raw_characters : size of the text as it was read (bytes of the file; Unicode code points).
-    notes : what the user should be told, one sentence each.
+    notes : what the user should be told, one sentence each. Parts made by `sentences` bear those of the whole.
     split_record : how this part was cut from a whole (JSON-able), or None.
     """
 
@@ -71,7 +71,8 @@ class EncodedCorpus:
         return vocabulary.map_from(self.vocabulary)[self.ids]
 
     @functools.cached_property
-    def _lengths(self) -> tuple[np.ndarray, np.ndarray]:
+    def type_lengths(self) -> tuple[np.ndarray, np.ndarray]:
+        """int32 (V,) each: Unicode code points and UTF-8 bytes that each type of the vocabulary covers, separators not counted."""
         from lmkit.text.tokenizers import get_tokenizer
 
         return get_tokenizer(self.options.tokenizer).measure(self.vocabulary)
@@ -79,12 +80,12 @@ class EncodedCorpus:
     @property
     def token_characters(self) -> np.ndarray:
         """int32 (N,): Unicode code points that each token covers, separators not counted. For a byte: 0 if it continues a character."""
-        return self._lengths[0][self.ids]
+        return self.type_lengths[0][self.ids]
 
     @property
     def token_bytes(self) -> np.ndarray:
         """int32 (N,): UTF-8 bytes that each token covers, separators not counted."""
-        return self._lengths[1][self.ids]
+        return self.type_lengths[1][self.ids]
 
     def sentence_ids(self, index: int) -> np.ndarray:
         """int32 (n,): ids of one sentence, 0 <= index < n_sentences."""
@@ -103,22 +104,20 @@ class EncodedCorpus:
             ids=self.ids[first_token:last_token],
             sentence_offsets=self.sentence_offsets[start : stop + 1] - first_token,
             document_offsets=np.concatenate([np.zeros(1, np.int64), documents[touched + 1]]),
-            notes=(),
         )
         part.raw_bytes, part.raw_characters = part.written_size()
         return part
 
     def written_size(self) -> tuple[int, int]:
         """(bytes, characters) of the text with single separators: a space between words, a newline behind each sentence."""
-        characters, bytes_ = self._lengths
-        counts = np.bincount(self.ids, minlength=len(self.vocabulary))
+        characters, bytes_ = self.type_lengths
         separators = 0
         if self.options.is_word_level:
             empty = int(np.count_nonzero(np.diff(self.sentence_offsets) == 0))
             separators = len(self) + (empty if self.options.sentence_boundaries else 0)
         elif self.options.sentence_boundaries:
             separators = self.n_sentences
-        return int(counts @ bytes_) + separators, int(counts @ characters) + separators
+        return int(bytes_[self.ids].sum(dtype=np.int64)) + separators, int(characters[self.ids].sum(dtype=np.int64)) + separators
 
     def compact(self) -> EncodedCorpus:
         """The same text with a vocabulary of its own types only, in order of first appearance, counted anew."""
