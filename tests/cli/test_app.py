@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -52,12 +51,16 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
 
 
 def test_help_takes_less_than_0_3_seconds() -> None:
-    def seconds() -> float:
-        started = time.perf_counter()
-        lmkit("--help")
-        return time.perf_counter() - started
+    """Of processor time, since other tests run beside this one; .ci/run measures the wall time."""
 
-    assert min(seconds() for _ in range(5)) < 0.3  # the best of five: other tests run beside this one
+    def seconds() -> float:
+        process = subprocess.Popen([sys.executable, "-m", "lmkit_cli", "--help"], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return usage.ru_utime + usage.ru_stime
+
+    assert min(seconds() for _ in range(5)) < 0.3
 
 
 def test_without_words_it_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
