@@ -56,7 +56,7 @@ def show_corpus(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Describe one corpus: its licence, where it comes from, how it is read and split."""
+    """Describe one corpus: licence, source, reading, splits."""
     import lmkit_corpora
 
     entry = lmkit_corpora.get(name)
@@ -76,7 +76,7 @@ def corpus_path(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Print where a corpus lies on this machine; download or make it first if need be."""
+    """Print where a corpus lies, fetched or made if need be."""
     import lmkit_corpora
 
     path = lmkit_corpora.corpus_path(name)
@@ -90,6 +90,13 @@ def _is_present(entry: CatalogueEntry) -> bool:
     from lmkit_corpora.readers import get_reader
 
     return get_reader(entry).is_present(entry)
+
+
+def _folder(entry: CatalogueEntry, present: bool) -> str:
+    """Where its files lie or will lie: also where to put a download that was fetched by other means."""
+    from lmkit_corpora.readers import get_reader
+
+    return str(get_reader(entry).folder(entry)) if present or entry.kind != "pip" else ""
 
 
 def _lines(entry: CatalogueEntry, present: bool) -> list[tuple[str, str]]:
@@ -119,5 +126,6 @@ def _lines(entry: CatalogueEntry, present: bool) -> list[tuple[str, str]]:
         ("sha256", entry.sha256 or ""),
         ("splits", f"{', '.join(entry.splits)} ({entry.split_rule})" if entry.splits else f"none ({entry.split_rule})"),
         ("read as", ", ".join(text)),
+        ("lies in", _folder(entry, present)),
         ("use it", f"lmkit train-ngram {entry.name}"),
     ]

@@ -60,6 +60,15 @@ class Sample:
         """Bits an event that the source itself pays on this very sample; near the entropy rate, and what no model beats on average."""
         return -float(self.events.log_probabilities.mean()) / LN2
 
+    def encode(self) -> EncodedCorpus:
+        """The text as models take it; `model.score` of it has the same events as `events`."""
+        from lmkit.text.encoding import encode
+        from lmkit.text.options import TextOptions
+        from lmkit.text.sources import text_source
+
+        sentences = "line" if self.events.is_end.any() else "none"
+        return encode(text_source(self.text, "sample"), TextOptions(sentences=sentences), progress=False)
+
 
 class UnifilarSource:
     """A unifilar source over words, in compressed rows: the edges of state s are those from `offsets[s]` to `offsets[s + 1]`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmkit.errors import InvalidParameterError
-from lmkit_corpora.generated import UnifilarSource, made_up_words
+from lmkit.evaluation import significance
+from lmkit_corpora.generated import UnifilarSource, made_up_words, unifilar
 
 
 def entropy(*probabilities: float) -> float:
@@ -20,6 +22,12 @@ def entropy(*probabilities: float) -> float:
 
 EVEN = UnifilarSource.from_automaton({"A": {"0": (0.5, "A"), "1": (0.5, "B")}, "B": {"1": (1.0, "A")}})
 BIGRAM = UnifilarSource.from_ngrams({(): {"a": 1.0}, ("a",): {"a": 0.25, "b": 0.5, "</s>": 0.25}, ("b",): {"a": 1.0}})
+
+
+def test_examples_in_the_docstrings() -> None:
+    for module in (unifilar, significance):
+        result = doctest.testmod(module)
+        assert (result.failed, result.attempted > 0) == (0, True)
 
 
 class TestExactEntropy:
@@ -60,8 +68,6 @@ class TestExactEntropy:
         assert source.entropy_rate_bits == pytest.approx(entropy(0.25, 0.75) / 2, abs=1e-15)
 
     def test_power_iteration_agrees_with_the_solve(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from lmkit_corpora.generated import unifilar
-
         exact = UnifilarSource.random_automaton(40, 30, branching=5, seed=5)
         monkeypatch.setattr(unifilar, "_DENSE_STATES", 0)
         iterated = UnifilarSource.random_automaton(40, 30, branching=5, seed=5)
@@ -132,13 +138,8 @@ class TestSamples:
     @pytest.mark.parametrize("source", [BIGRAM, EVEN, UnifilarSource.random_automaton(9, 30, seed=2)], ids=["bigram", "even", "automaton"])
     def test_scoring_the_text_gives_the_same_events(self, source: UnifilarSource) -> None:
         """`score` walks the encoded text edge by edge; `sample` knew its edges when it drew them."""
-        from lmkit.text.encoding import encode
-        from lmkit.text.options import TextOptions
-        from lmkit.text.sources import text_source
-
         sample = source.sample(tokens=3000, seed=6)
-        corpus = encode(text_source(sample.text), TextOptions(sentences="line" if source.has_sentences else "none"))
-        scored = source.score(corpus)
+        scored = source.score(sample.encode())
         for column in ("token_ids", "is_end", "is_oov", "characters", "bytes", "sentence", "document"):
             assert (getattr(scored, column) == getattr(sample.events, column)).all(), column
         assert scored.log_probabilities == pytest.approx(sample.events.log_probabilities, abs=1e-12)
@@ -186,14 +187,11 @@ class TestModelsAgainstTheOracle:
     def test_a_bigram_model_comes_near_a_bigram_source_and_a_unigram_model_does_not(self) -> None:
         from lmkit.evaluation.significance import difference
         from lmkit.ngram.model import NgramLanguageModel
-        from lmkit.text.encoding import encode
-        from lmkit.text.options import TextOptions
-        from lmkit.text.sources import text_source
 
         source = UnifilarSource.random_ngrams(2, 60, seed=9)
-        train = encode(text_source(source.sample(tokens=60_000, seed=1).text), TextOptions())
+        train = source.sample(tokens=60_000, seed=1).encode()
         sample = source.sample(tokens=20_000, seed=2)
-        test = encode(text_source(sample.text), TextOptions())
+        test = sample.encode()
         distance = [difference(NgramLanguageModel(order=n).fit(train).score(test), sample.events) for n in (1, 2)]
         assert distance[0].low > 1.5
         assert 0 < distance[1].low < distance[1].high < 0.05
