@@ -94,19 +94,24 @@ class EncodedCorpus:
     def sentences(self, start: int = 0, stop: int | None = None) -> EncodedCorpus:
         """The sentences [start, stop), as slices are read in Python, without a copy of ids; the vocabulary is that of the whole."""
         start, stop, _ = slice(start, stop).indices(self.n_sentences)
-        stop = max(start, stop)
+        part = self.sentence_range(start, max(start, stop))
+        part.raw_bytes, part.raw_characters = part.written_size()
+        return part
+
+    def sentence_range(self, start: int, stop: int) -> EncodedCorpus:
+        """As `sentences`, for 0 <= start <= stop <= n_sentences and without measuring the part: its raw sizes are 0."""
         first_token = self.sentence_offsets[start]
         last_token = self.sentence_offsets[stop]
         documents = np.clip(self.document_offsets, start, stop) - start
         touched = np.flatnonzero(np.diff(documents))
-        part = dataclasses.replace(
+        return dataclasses.replace(
             self,
             ids=self.ids[first_token:last_token],
             sentence_offsets=self.sentence_offsets[start : stop + 1] - first_token,
             document_offsets=np.concatenate([np.zeros(1, np.int64), documents[touched + 1]]),
+            raw_bytes=0,
+            raw_characters=0,
         )
-        part.raw_bytes, part.raw_characters = part.written_size()
-        return part
 
     def written_size(self) -> tuple[int, int]:
         """(bytes, characters) of the text with single separators: a space between words, a newline behind each sentence."""

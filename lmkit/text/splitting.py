@@ -123,7 +123,7 @@ def _slice(corpus: EncodedCorpus, unit: str, start: int, stop: int) -> EncodedCo
             document_offsets=corpus.document_offsets[start : stop + 1] - first,
         )
     if unit == "sentence":
-        return corpus.sentences(start, stop)
+        return corpus.sentence_range(start, stop)
     offsets = np.unique(np.clip(corpus.sentence_offsets, start, stop)) - start
     return dataclasses.replace(
         corpus, ids=corpus.ids[start:stop], sentence_offsets=offsets, document_offsets=np.arange(len(offsets), dtype=np.int64)

@@ -300,10 +300,21 @@ def _fault(blob: np.ndarray, offsets: np.ndarray, counts: np.ndarray | None) -> 
         return "the vocabulary has more tokens than ids"
     if counts is not None and (counts.shape != (len(offsets) - 1,) or counts.dtype != np.int64):
         return "the vocabulary's counts do not fit its tokens"
-    try:
-        str(memoryview(np.ascontiguousarray(blob)), "utf-8")
-    except UnicodeDecodeError as error:
-        return f"the vocabulary is not UTF-8 at byte {error.start}"
+    bad = _first_bad_byte(blob)
+    if bad >= 0:
+        return f"the vocabulary is not UTF-8 at byte {bad}"
     if np.any((blob[offsets[:-1]] & 0xC0) == 0x80):
         return "a token of the vocabulary begins inside a character"
     return ""
+
+
+def _first_bad_byte(blob: np.ndarray) -> int:
+    """Place of the first byte that is not UTF-8, or -1. Only bytes above 127 are looked at, and the one behind each run of them."""
+    high = blob >= 0x80
+    kept = high.copy()
+    kept[1:] |= high[:-1]
+    try:
+        blob[kept].tobytes().decode()
+    except UnicodeDecodeError as error:
+        return int(np.flatnonzero(kept)[error.start])
+    return -1

@@ -45,19 +45,19 @@ def test_first_double_is_named(strings: list[bytes], data: st.DataObject) -> Non
 
 
 def test_strings_of_one_hash_are_told_apart() -> None:
-    """Two long strings whose keys are forced to be equal: only the bytes differ."""
-    blob, offsets = packed([b"first long string", b"other long string"])
-    table = empty_table(2)
+    """Long strings whose keys are forced to be equal: only bytes or lengths differ."""
+    blob, offsets = packed([b"first long string", b"other long string", b"first long", b"first long string, longer"])
+    table = empty_table(4)
     key = np.uint64(12345)
     slots = []
-    for i in range(2):
+    for i in range(4):
         start, length = int(offsets[i]), int(offsets[i + 1] - offsets[i])
         slot = _kernels_hash.find_slot(table, np.uint64(3), key, blob, start, length, blob, offsets)
         assert _kernels_hash.slot_id(table, slot) == -1
         _kernels_hash.fill_slot(table, slot, key, i, length)
         slots.append(slot)
-    assert slots[0] != slots[1]
-    for i in range(2):
+    assert len(set(slots)) == 4
+    for i in range(4):
         slot = _kernels_hash.find_slot(table, np.uint64(3), key, blob, int(offsets[i]), int(offsets[i + 1] - offsets[i]), blob, offsets)
         assert _kernels_hash.slot_id(table, slot) == i
 

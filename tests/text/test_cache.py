@@ -118,23 +118,18 @@ def test_a_folder_that_cannot_be_written_is_told(text: Path, own_folder: Path) -
 
 
 def test_least_recently_used_go_first(own_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = []
-    for i in range(4):
-        paths.append(tmp_path / f"{i}.txt")
-        paths[-1].write_text(f"text {i} " * 50)
+    paths = [tmp_path / f"{i}.txt" for i in range(4)]
+    stored = {}
+    for i, path in enumerate(paths):
+        path.write_text(f"text {i} " * 50)
+        stored[path] = own_folder / (cache.entry_key(open_source(path), TextOptions()) + ".safetensors")
     for i, path in enumerate(paths[:3]):
         read(path)
-        for entry in entries(own_folder):
-            if entry.stat().st_mtime > time.time() - 1000:
-                os.utime(entry, (10_000 + i, 10_000 + i))
-    assert len(entries(own_folder)) == 3
-    read(paths[0])  # used again: the oldest is now that of paths[1]
-    size = entries(own_folder)[0].stat().st_size
-    monkeypatch.setenv("LMKIT_CACHE_SIZE", str(int(3.5 * size)))
-    oldest = min(entries(own_folder), key=lambda entry: entry.stat().st_mtime)
+        os.utime(stored[path], (10_000 + i, 10_000 + i))
+    read(paths[0])  # used again: that of paths[1] was not used for longest now
+    monkeypatch.setenv("LMKIT_CACHE_SIZE", str(int(3.5 * stored[paths[0]].stat().st_size)))
     read(paths[3])
-    assert len(entries(own_folder)) == 3
-    assert oldest not in entries(own_folder)
+    assert entries(own_folder) == sorted(stored[path] for path in (paths[0], paths[2], paths[3]))
 
 
 def test_what_writers_left_behind_goes(text: Path, own_folder: Path) -> None:

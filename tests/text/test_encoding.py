@@ -69,17 +69,19 @@ def test_agrees_with_the_twin(text: str, block: int, batch: int, sentences: str,
 @pytest.mark.parametrize("tokenizer", ["regex", "treebank", "characters", "bytes", "whitespace"])
 @pytest.mark.parametrize("sentences", ["line", "paragraph", "none"])
 @pytest.mark.parametrize("extra", [{}, {"lowercase": True, "normalization": "NFKC", "fold_numbers": True}], ids=["plain", "changed"])
-def test_block_size_changes_nothing(tokenizer: str, sentences: str, extra: dict[str, object]) -> None:
+@pytest.mark.parametrize("blank_lines", ["keep", "drop"])
+def test_block_size_changes_nothing(tokenizer: str, sentences: str, blank_lines: str, extra: dict[str, object]) -> None:
     text = (
         "The CAF\u00c9 cost 1,234.5 \ufb01ve\u00a0times.\r\nIt's <unk> \u03a3\u03a3 na\u0308ive\r\n\r\n \nNext one (3/4) \U0001f600!\n\nend"
         * 3
     )
-    options = TextOptions(tokenizer=tokenizer, sentences=sentences, **extra)  # type: ignore[arg-type]
+    options = TextOptions(tokenizer=tokenizer, sentences=sentences, blank_lines=blank_lines, **extra)  # type: ignore[arg-type]
     whole = read(text.encode(), options)
     for block in (1, 2, 7, 64):
         with tiny(block):
             part = read(text.encode(), options)
         assert sentences_of(part) == sentences_of(whole), block
+        assert part.notes == whole.notes
         assert (part.sha256, part.raw_bytes, part.raw_characters) == (whole.sha256, whole.raw_bytes, whole.raw_characters)
 
 
@@ -246,6 +248,7 @@ def test_parts_of_a_corpus(tmp_path: Path) -> None:
     assert part.document_offsets.tolist() == [0, 1, 3]
     assert part.raw_bytes == len("b c\nd\n\n")
     assert np.shares_memory(part.ids, corpus.ids)
+    assert part.notes == corpus.notes != ()
     assert len(corpus.sentences(9, 20)) == 0
     assert sentences_of(corpus.sentences(-1)) == [["e", "f", "g"]]
     compact = corpus.sentences(3).compact()

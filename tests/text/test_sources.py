@@ -226,6 +226,13 @@ class TestBadInput:
         assert "not ASCII text: line 3, byte offset 21 holds 0xC3" in message
         assert "--encoding utf-8" in message
 
+    @pytest.mark.parametrize("block", [1, 2, 3, 100])
+    def test_not_in_an_encoding_of_several_bytes(self, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sources, "BLOCK_SIZE", block)
+        (tmp_path / "t").write_bytes("\u65e5\u672c\n\u8a9e ".encode("euc-jp") + b"\xff\n")
+        message = refused(tmp_path / "t", TextOptions(encoding="euc-jp"))
+        assert "line 2, byte offset 8 holds 0xFF" in message
+
     def test_bytes_read_anything(self, tmp_path: Path) -> None:
         data = bytes(range(256)) * 2
         (tmp_path / "t").write_bytes(data)

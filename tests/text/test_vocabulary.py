@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import text_twin
 
 from lmkit import _container
 from lmkit.errors import FormatError, InvalidParameterError
 from lmkit.text import Vocabulary, as_corpus
+from lmkit.text.vocabulary import _first_bad_byte
 
 SPECIALS = ["<unk>", "<s>", "</s>"]
 TOKEN = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(lambda token: token not in SPECIALS)
@@ -158,6 +160,14 @@ def test_damaged_tensors(tensors: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(FormatError, match=message) as error:
         Vocabulary.from_tensors(tensors, "model.lm")
     assert str(error.value).startswith("model.lm: ")
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.one_of(st.text(max_size=4).map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=3))).map(b"".join)
+)
+def test_the_shortcut_to_check_utf_8(data: bytes) -> None:
+    assert _first_bad_byte(np.frombuffer(data, np.uint8)) == text_twin.first_bad_byte(data)
 
 
 def test_doubles_in_a_file_are_noticed_at_the_first_look_up() -> None:
