@@ -95,3 +95,23 @@ def test_numbers_of_the_derivation(tmp_path: Path) -> None:
 def test_python_in_the_pages_is_python(page: Path) -> None:
     for source in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         compile(source, page.name, "exec")
+
+
+def test_another_library_reads_a_model_as_the_formats_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("safetensors")
+    import lmkit
+
+    page = (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    model = lmkit.NgramLanguageModel(order=2).fit("the cat sat\nthe dog sat\nthe cat ran\n")
+    model.save(tmp_path / "model.lm")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0].replace("print(", "printed = ("), names)
+    assert list(names["printed"]) == pytest.approx([-1.146128, 0, -0.706795], abs=1e-6)  # 0.071429, 1, 0.196429: docs/kneser-ney.md
+
+    from safetensors.numpy import load_file
+
+    tensors = load_file(tmp_path / "model.lm")
+    stored = {name for name in tensors if not name.startswith("__padding__")}
+    assert stored <= set(re.findall(r"`((?:trie|vocabulary)\.\w+)`", page))
+    assert set(re.findall(r"`(trie\.\w+)`", page)) <= stored
