@@ -12,12 +12,14 @@ import numpy as np
 import lmkit
 from lmkit._estimator import Estimator
 from lmkit._validation import check_int
+from lmkit.errors import UsageError
 from lmkit.events import ScoredEvents
 from lmkit.ngram import _kernels_query
 from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.formats import arpa, native
-from lmkit.ngram.smoothing import get_method
+from lmkit.ngram.smoothing import HeldOut, Smoothing, get_method
+from lmkit.ngram.successors import Successors
 from lmkit.sampling import Decoding, generate
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
@@ -29,6 +31,17 @@ if TYPE_CHECKING:
     from lmkit._container import Container
 
 _LN10 = np.log(10.0)
+
+def _corpus_record(corpus: EncodedCorpus) -> dict[str, Any]:
+    """What the model card says of a text."""
+    return {
+        "name": corpus.name,
+        "sha256": corpus.sha256,
+        "split": corpus.split_record,
+        "tokens": len(corpus),
+        "sentences": corpus.n_sentences,
+    }
+
 
 @dataclasses.dataclass(frozen=True)
 class NextWord:
@@ -45,7 +58,7 @@ class NgramLanguageModel(Estimator):
     Parameters
     ----------
     order : int in 1..100, longest n-gram. Lowered, with a note, where no sentence is that long.
-    smoothing : name of a method in `lmkit.ngram.smoothing`.
+    smoothing : name of a method in `lmkit.ngram.smoothing`, or one with its parameters, such as `WittenBell(interpolated=False)`.
     min_count : words that occur less often become `<unk>`.
     max_vocabulary_size : the most frequent so many tokens are kept, `<unk>`, `<s>` and `</s>` included; None keeps all.
     reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model and applied to whatever it scores.
@@ -68,7 +81,7 @@ class NgramLanguageModel(Estimator):
     def __init__(
         self,
         order: int = 5,
-        smoothing: str = "modified-kneser-ney",
+        smoothing: str | Smoothing = "modified-kneser-ney",
         min_count: int = 1,
         max_vocabulary_size: int | None = None,
         reading: TextOptions | None = None,
@@ -81,27 +94,31 @@ class NgramLanguageModel(Estimator):
 
     # -- training ------------------------------------------------------------------------------------------------------------------------
 
-    def fit(self, corpus: Any, y: None = None) -> NgramLanguageModel:
+    def fit(self, corpus: Any, y: None = None, *, held_out: Any = None) -> NgramLanguageModel:
         """Count and smooth.
 
         Parameters
         ----------
         corpus : an EncodedCorpus, a Path (file, folder), a string (the text itself), an iterable of sentences, or of lists of tokens.
         y : ignored, for scikit-learn's sake.
+        held_out : a second text, read as the first, on which the smoothing method tunes what it does not compute by formula
+            (`jelinek-mercer`, and methods with discount="tuned").
 
         Raises
         ------
-        InvalidParameterError : if a parameter is outside its range.
+        InvalidParameterError : if a parameter is outside its range, or a held-out text is missing or of no use.
         InputError : if the text can't be read or has no tokens.
         """
         order = check_int("NgramLanguageModel", "order", self.order, minimum=1, maximum=MAXIMUM_ORDER)
         method = get_method(self.smoothing)
+        method.check_held_out(held_out is not None)
         encoded = as_corpus(corpus, self.reading or TextOptions())
         vocabulary = self._choose_vocabulary(encoded)
         counts = count_ngrams(
             encoded.ids_in(vocabulary), encoded.sentence_offsets, len(vocabulary), order, boundaries=encoded.options.sentence_boundaries
         )
-        estimates = method.estimate(counts)
+        other = None if held_out is None else as_corpus(held_out, encoded.options)
+        estimates = method.estimate(counts, None if other is None else HeldOut(other.ids_in(vocabulary), other.sentence_offsets))
         self._install(BackoffTrie.from_estimates(counts, estimates), vocabulary, encoded.options, estimates.is_normalised)
         self.notes_ = [*encoded.notes, *estimates.notes]
         if counts.order < order:
@@ -109,15 +126,14 @@ class NgramLanguageModel(Estimator):
             self.notes_.append(f"Order {order} was lowered to {counts.order}: {unit} has {counts.order} tokens.")
         self.metadata_ = {
             "made_by": f"lmkit {lmkit.__version__}",
-            "options": {name: value for name, value in self.get_params().items() if name != "reading"},
-            "corpus": {
-                "name": encoded.name,
-                "sha256": encoded.sha256,
-                "split": encoded.split_record,
-                "tokens": len(encoded),
-                "sentences": encoded.n_sentences,
+            "options": {
+                name: value.to_dict() if isinstance(value, Smoothing) else value
+                for name, value in self.get_params().items()
+                if name != "reading"
             },
-            "estimation": estimates.details,
+            "corpus": _corpus_record(encoded),
+            **({"held_out": _corpus_record(other)} if other is not None else {}),
+            "estimation": {"smoothing": method.to_dict(), **estimates.details},
             "notes": self.notes_,
         }
         return self
@@ -133,6 +149,7 @@ class NgramLanguageModel(Estimator):
 
     def _install(self, trie: BackoffTrie, vocabulary: Vocabulary, options: TextOptions, is_normalised: bool = True) -> None:
         self.trie_ = trie
+        self.successors_ = Successors(trie, len(vocabulary), Vocabulary.BOS)
         self.order_ = trie.order
         self.vocabulary_ = vocabulary
         self.text_options_ = options
@@ -210,11 +227,48 @@ class NgramLanguageModel(Estimator):
     def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
         """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
         check_int("next_words", "top", top, minimum=1)
-        state = self._state_after(prompt)
-        log10, hit_length = self.trie_.distribution(int(state[0]), len(self.vocabulary_))
-        log10[Vocabulary.BOS] = -np.inf
-        order = np.argsort(-log10, kind="stable")[:top]
-        return [NextWord(self.vocabulary_.token(int(i)), float(10.0 ** log10[i]), int(hit_length[i])) for i in order if np.isfinite(log10[i])]
+        ids, log10, lengths = self.successors_.top(int(self._state_after(prompt)[0]), top)
+        tokens = self.vocabulary_.decode(ids)
+        return [NextWord(*row) for row in zip(tokens, (10.0**log10).tolist(), lengths.tolist(), strict=True)]
+
+    def sample(
+        self,
+        count: int,
+        prompt: str = "",
+        *,
+        max_tokens: int = 100,
+        allow_unknown: bool = False,
+        rng: np.random.Generator | int | None = None,
+    ) -> list[str]:
+        """Draw many continuations of a prompt at once, exactly from the model's distribution: about a hundred thousand words a second and more.
+
+        Parameters
+        ----------
+        count : how many texts.
+        max_tokens : longest continuation; without sentence boundaries each has this length.
+        allow_unknown : whether `<unk>` may be drawn.
+        rng : generator or seed.
+
+        Raises
+        ------
+        UsageError : if the model's scores are no probabilities.
+        """
+        check_int("sample", "count", count, minimum=1)
+        check_int("sample", "max_tokens", max_tokens, minimum=1)
+        tokens = encode_prompt(prompt, self.text_options)
+        if not self.is_normalised_:
+            raise UsageError("This model's scores are no probabilities, so they can't be drawn from in batches. Use generate instead.")
+        states = np.full(count, self._state_after(prompt)[0], np.int64)
+        ids, lengths = self.successors_.draw(
+            states,
+            max_tokens,
+            np.random.default_rng(rng),
+            end_id=Vocabulary.EOS,
+            refused_id=-1 if allow_unknown else Vocabulary.UNK,
+        )
+        words = self.vocabulary_.tokens()
+        detokenize = get_tokenizer(self.text_options_.tokenizer).detokenize
+        return [detokenize([*tokens, *(words[i] for i in row[:length])]) for row, length in zip(ids, lengths, strict=True)]
 
     def generate(
         self,
@@ -266,6 +320,8 @@ class NgramLanguageModel(Estimator):
         is_normalised = bool(metadata.pop("is_normalised", True))
         metadata.pop("vocabulary_hash", None)
         known = {name: value for name, value in (metadata.get("options") or {}).items() if name in cls._parameter_names()}
+        if isinstance(known.get("smoothing"), dict):
+            known["smoothing"] = get_method(known["smoothing"])
         model = cls(**{**known, "order": trie.order, "reading": options})
         model._install(trie, vocabulary, options, is_normalised)
         model.metadata_ = metadata

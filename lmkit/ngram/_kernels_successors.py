@@ -1,0 +1,158 @@
+"""Kernels that list and draw next words in time proportional to a context's successors, not to the vocabulary.
+
+name            dtype    shape    what
+by_probability  int64    (U,)     word ids by falling unigram probability, without <s>
+stamps          int64    (V,)     scratch: stamps[w] == epoch marks a word as seen in this call
+cumulative      float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many children
+
+The trie's arrays are those of `_kernels_query.py`. Plain twin: `next_word_distribution` there, over the whole vocabulary.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lmkit._jit import kernel
+from lmkit.ngram._kernels_query import DAMAGED, children, find_child, link_of, log10_prob_of, order_of, step
+
+
+@kernel
+def top_successors(state, wanted, excluded, by_probability, stamps, epoch, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
+    """The `wanted` most probable words after a state: (ids int64, log10 p float64, n-gram lengths int8, damaged), most probable first.
+
+    From the longest context down, each word counts where it is met first; at the empty context words are taken by falling unigram probability until no
+    further one can enter. Among equals the lower id comes first. excluded : a word id that is left out (<s>).
+    """
+    ids = np.full(wanted, -1, np.int64)
+    values = np.full(wanted, -np.inf, np.float64)
+    lengths = np.zeros(wanted, np.int8)
+    stamps[excluded] = epoch
+    paid = 0.0
+    context = np.int64(state)
+    damaged = False
+    while context >= 0:
+        low, high = children(context, word, nodes)
+        damaged |= high < 0
+        order = order_of(context, order_start) + 1
+        for node in range(low, high):
+            successor = word[node]
+            if successor >= len(stamps):
+                damaged = True
+            elif stamps[successor] != epoch:
+                stamps[successor] = epoch
+                _insert(np.int64(successor), log10_prob_of(node, nodes, leaves) + paid, order, ids, values, lengths)
+        paid += nodes[context].log10_bow
+        context = link_of(context, nodes, leaves)
+    damaged |= context == DAMAGED
+    for successor in by_probability:
+        value = log10_prob_of(successor, nodes, leaves) + paid
+        if value < values[-1]:
+            break
+        if stamps[successor] != epoch:
+            _insert(successor, value, 1, ids, values, lengths)
+    return ids, values, lengths, damaged
+
+
+@kernel
+def _insert(successor, value, order, ids, values, lengths):  # type: ignore[no-untyped-def]
+    """Insert into the sorted list if it belongs there."""
+    at = len(values)
+    while at > 0 and (value > values[at - 1] or (value == values[at - 1] and value > -np.inf and successor < ids[at - 1])):
+        at -= 1
+    if at == len(values) or value == -np.inf:
+        return
+    for i in range(len(values) - 1, at, -1):
+        ids[i], values[i], lengths[i] = ids[i - 1], values[i - 1], lengths[i - 1]
+    ids[at], values[at], lengths[at] = successor, value, order
+
+
+@kernel
+def _draw_among(low, high, point, cumulative, nodes, leaves):  # type: ignore[no-untyped-def]
+    """The node in low..high where the running sum of probabilities passes `point`, or -1 if their sum does not reach it."""
+    if high <= len(cumulative):
+        before = cumulative[low - 1] if low > 0 else 0.0
+        if cumulative[high - 1] - before <= point:
+            return np.int64(-1)
+        first, last = low, high - 1
+        while first < last:
+            middle = (first + last) >> 1
+            if cumulative[middle] - before > point:
+                last = middle
+            else:
+                first = middle + 1
+        return np.int64(first)
+    total = 0.0
+    for node in range(low, high):
+        total += 10.0 ** log10_prob_of(node, nodes, leaves)
+        if total > point:
+            return np.int64(node)
+    return np.int64(-1)
+
+
+@kernel
+def draw_successor(state, rng, vocabulary_size, cumulative, chain, word, nodes, leaves):  # type: ignore[no-untyped-def]
+    """Draw a word after a state, exactly from the model's distribution; DAMAGED if the trie is. chain : int64 scratch, longer than the order.
+
+    At a context, one of its children is drawn with the probability it has there. With what is left, a word is drawn from the shorter context, again
+    and again until it is none of those children: since p(w | c) = b(c) p(w | c') for all others, that is their distribution.
+    """
+    depth = 0
+    chain[0] = state
+    while True:
+        context = chain[depth]
+        if context >= 0:
+            low, high = children(context, word, nodes)
+            point = rng.random()
+        else:
+            low, high = np.int64(0), np.int64(vocabulary_size)
+            point = rng.random() * cumulative[vocabulary_size - 1]  # exactly one, but for rounding
+        if context == DAMAGED or high < 0:
+            return np.int64(DAMAGED)
+        drawn = np.int64(-1)
+        if low < high:
+            drawn = _draw_among(low, high, point, cumulative, nodes, leaves)
+        if drawn < 0:
+            if context < 0:
+                drawn = high - 1
+            else:
+                depth += 1
+                chain[depth] = link_of(context, nodes, leaves)
+                continue
+        successor = np.int64(word[drawn])
+        if successor >= vocabulary_size:
+            return np.int64(DAMAGED)
+        refused_by = depth - 1
+        while refused_by >= 0 and find_child(chain[refused_by], successor, word, nodes) < 0:
+            refused_by -= 1
+        if refused_by < 0:
+            return successor
+        depth = refused_by + 1
+
+
+@kernel
+def draw_sentences(
+    states, longest, end_id, refused_id, rng, cumulative, vocabulary_size, chain, word, nodes, leaves, ids, lengths
+):  # type: ignore[no-untyped-def]
+    """Continue each of S histories to its end: ids int32 (S, longest) and lengths int64 (S,), the end left out. Returns whether the trie is damaged.
+
+    refused_id (<unk>) is drawn again whenever it comes up; -1 allows all words.
+    """
+    for sentence in range(len(states)):
+        state = np.int64(states[sentence])
+        lengths[sentence] = longest
+        for place in range(longest):
+            drawn = draw_successor(state, rng, vocabulary_size, cumulative, chain, word, nodes, leaves)
+            for _ in range(10000):  # unless the model gives nothing but <unk>
+                if drawn != refused_id:
+                    break
+                drawn = draw_successor(state, rng, vocabulary_size, cumulative, chain, word, nodes, leaves)
+            if drawn < 0:
+                return True
+            if drawn == end_id:
+                lengths[sentence] = place
+                break
+            ids[sentence, place] = drawn
+            _, _, state = step(state, drawn, word, nodes, leaves)
+            if state == DAMAGED:
+                return True
+    return False

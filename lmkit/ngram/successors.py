@@ -1,0 +1,88 @@
+"""The forward index of an n-gram model: the most probable next words, and draws, without going through the vocabulary."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from lmkit.errors import FormatError
+from lmkit.ngram import _kernels_successors as kernels
+from lmkit.ngram.backoff import BackoffTrie
+
+_CUMULATED_ORDERS = 3
+"""Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the way."""
+
+
+class Successors:
+    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: some bytes a word, and 8 a node of the lowest orders.
+
+    Parameters
+    ----------
+    trie : the model.
+    vocabulary_size : number of words V, specials included.
+    begin_id : id of <s>, which is never predicted.
+    """
+
+    def __init__(self, trie: BackoffTrie, vocabulary_size: int, begin_id: int) -> None:
+        self.trie = trie
+        self.vocabulary_size = vocabulary_size
+        self.begin_id = begin_id
+        self._epoch = 0
+
+    @functools.cached_property
+    def _unigrams(self) -> np.ndarray:
+        records = self.trie.nodes[:-1] if self.trie.order > 1 else self.trie.leaves
+        return np.array(records["log10_prob"][: self.vocabulary_size])
+
+    @functools.cached_property
+    def _by_probability(self) -> np.ndarray:
+        order = np.argsort(-self._unigrams, kind="stable")
+        return order[order != self.begin_id].astype(np.int64)
+
+    @functools.cached_property
+    def _stamps(self) -> np.ndarray:
+        return np.zeros(self.vocabulary_size, np.int64)
+
+    @functools.cached_property
+    def _cumulative(self) -> np.ndarray:
+        stop = int(self.trie.order_start[min(_CUMULATED_ORDERS, self.trie.order)])
+        below = len(self.trie.nodes) - 1
+        log10 = np.concatenate([self.trie.nodes["log10_prob"][: min(stop, below)], self.trie.leaves["log10_prob"][: max(stop - below, 0)]])
+        linear = 10.0 ** log10.astype(np.float64)
+        linear[self.begin_id] = 0.0
+        return np.cumsum(linear, out=linear)
+
+    def top(self, state: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The most probable words after a state: ids int64, log10 probabilities float64, n-gram lengths int8, at most `count`, most probable first.
+
+        Time grows with the number of words seen after the context and its shorter forms. Words with probability 0 are not listed.
+        """
+        self._epoch += 1
+        arrays = (self.trie.word, self.trie.nodes, self.trie.leaves, self.trie.order_start)
+        ids, values, lengths, damaged = kernels.top_successors(
+            int(state), min(count, self.vocabulary_size), self.begin_id, self._by_probability, self._stamps, self._epoch, *arrays
+        )
+        if damaged:
+            raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
+        listed = int(np.count_nonzero(ids >= 0))
+        return ids[:listed], values[:listed], lengths[:listed]
+
+    def draw(
+        self, states: np.ndarray, longest: int, rng: np.random.Generator, *, end_id: int, refused_id: int = -1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Continue each of S histories, drawing word after word from the model's distribution.
+
+        Returns
+        -------
+        ids : int32 (S, longest), of which the first lengths[s] of each row count; lengths : int64 (S,). The end of a sentence is left out.
+        """
+        ids = np.zeros((len(states), longest), np.int32)
+        lengths = np.zeros(len(states), np.int64)
+        damaged = kernels.draw_sentences(
+            np.ascontiguousarray(states, np.int64), longest, end_id, refused_id, rng, self._cumulative, self.vocabulary_size,
+            np.empty(self.trie.order + 2, np.int64), self.trie.word, self.trie.nodes, self.trie.leaves, ids, lengths,
+        )  # fmt: skip
+        if damaged:
+            raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
+        return ids, lengths
