@@ -17,6 +17,7 @@ from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.sentences import ParagraphSplitter, PunktSplitter, make_splitter
 
 DETECTED = TextOptions(sentences="detected")
+BARE = {"abbreviations": [], "collocations": [], "sentence_starters": [], "orthographic_context": {}}
 
 
 def abbreviated_text() -> str:
@@ -70,15 +71,18 @@ def test_the_model_travels_as_json_and_scores_alike() -> None:
 
 
 def test_sentences_end_at_white_space_only() -> None:
-    text = "It grew (see fig. 2.) and fell. Then:etc.)more.\nNext one!Here."
-    corpus = as_corpus(text, DETECTED)
-    assert " ".join(sentences_of(corpus)) == " ".join(text.split())
+    """Punkt alone would end sentences inside "grew.(see)", 'stop."Now' and "one!)(two)"."""
+    bare = DETECTED.replace(sentence_model=BARE)
+    assert sentences_of(as_corpus('It grew.(see) Then he said stop."Now go. Yes, one!)(two) more. End', bare)) == [
+        'It grew.(see) Then he said stop."Now go.',
+        "Yes, one!)(two) more.",
+        "End",
+    ]
 
 
 def test_detection_stays_within_paragraphs() -> None:
-    bare = {"abbreviations": [], "collocations": [], "sentence_starters": [], "orthographic_context": {}}
     text = "no full stop here\n\nbut a new paragraph\nruns on. And ends."
-    assert sentences_of(as_corpus(text, DETECTED.replace(sentence_model=bare))) == [
+    assert sentences_of(as_corpus(text, DETECTED.replace(sentence_model=BARE))) == [
         "no full stop here",
         "but a new paragraph runs on.",
         "And ends.",
