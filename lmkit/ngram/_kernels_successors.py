@@ -2,7 +2,6 @@
 
 name            dtype    shape    what
 by_probability  int64    (U,)     word ids by falling unigram probability, without <s>
-stamps          int64    (V,)     scratch: stamps[w] == epoch marks a word as seen in this call
 cumulative      float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many children
 
 The trie's arrays are those of `_kernels_query.py`. Plain twin: `next_word_distribution` there, over the whole vocabulary.
@@ -17,40 +16,55 @@ from lmkit.ngram._kernels_query import DAMAGED, children, find_child, link_of, l
 
 
 @kernel
-def top_successors(state, wanted, excluded, by_probability, stamps, epoch, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
+def top_successors(state, wanted, excluded, vocabulary_size, by_probability, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
     """The `wanted` most probable words after a state: (ids int64, log10 p float64, n-gram lengths int8, damaged), most probable first.
 
-    From the longest context down, each word counts where it is met first; at the empty context words are taken by falling unigram probability until no
-    further one can enter. Among equals the lower id comes first. excluded : a word id that is left out (<s>).
+    A word's probability is that of the longest context that lists it. So contexts are read from the longest down, and what would enter the result from
+    a shorter one is first looked up in the longer ones; few words get that far. At the empty context words are taken by falling unigram probability
+    until no further one can enter. Among equals the lower id comes first. excluded : a word id that is left out (<s>).
     """
     ids = np.full(wanted, -1, np.int64)
     values = np.full(wanted, -np.inf, np.float64)
     lengths = np.zeros(wanted, np.int8)
-    stamps[excluded] = epoch
+    chain = np.empty(len(order_start) + 1, np.int64)
+    depth = 0
     paid = 0.0
-    context = np.int64(state)
     damaged = False
-    while context >= 0:
+    chain[0] = state
+    while chain[depth] >= 0:
+        if depth + 2 > len(order_start):  # more contexts than orders
+            return ids, values, lengths, True
+        context = chain[depth]
         low, high = children(context, word, nodes)
         damaged |= high < 0
         order = order_of(context, order_start) + 1
         for node in range(low, high):
-            successor = word[node]
-            if successor >= len(stamps):
-                damaged = True
-            elif stamps[successor] != epoch:
-                stamps[successor] = epoch
-                _insert(np.int64(successor), log10_prob_of(node, nodes, leaves) + paid, order, ids, values, lengths)
+            value = log10_prob_of(node, nodes, leaves) + paid
+            if value >= values[-1]:
+                successor = np.int64(word[node])
+                damaged |= successor >= vocabulary_size
+                if successor != excluded and not _listed(successor, chain, depth, word, nodes):
+                    _insert(successor, value, order, ids, values, lengths)
         paid += nodes[context].log10_bow
-        context = link_of(context, nodes, leaves)
-    damaged |= context == DAMAGED
+        depth += 1
+        chain[depth] = link_of(context, nodes, leaves)
+    damaged |= chain[depth] == DAMAGED
     for successor in by_probability:
         value = log10_prob_of(successor, nodes, leaves) + paid
         if value < values[-1]:
             break
-        if stamps[successor] != epoch:
+        if not _listed(successor, chain, depth, word, nodes):
             _insert(successor, value, 1, ids, values, lengths)
     return ids, values, lengths, damaged
+
+
+@kernel
+def _listed(successor, chain, depth, word, nodes):  # type: ignore[no-untyped-def]
+    """Whether one of chain[:depth], the longer contexts, has the word among its children."""
+    for i in range(depth):
+        if find_child(chain[i], successor, word, nodes) >= 0:
+            return True
+    return False
 
 
 @kernel
@@ -116,6 +130,8 @@ def draw_successor(state, rng, vocabulary_size, cumulative, chain, word, nodes, 
                 drawn = high - 1
             else:
                 depth += 1
+                if depth == len(chain):  # more contexts than orders
+                    return np.int64(DAMAGED)
                 chain[depth] = link_of(context, nodes, leaves)
                 continue
         successor = np.int64(word[drawn])

@@ -15,7 +15,7 @@ _CUMULATED_ORDERS = 3
 
 
 class Successors:
-    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: some bytes a word, and 8 a node of the lowest orders.
+    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: 16 bytes a word, and 8 a node of the lowest orders.
 
     Parameters
     ----------
@@ -28,7 +28,6 @@ class Successors:
         self.trie = trie
         self.vocabulary_size = vocabulary_size
         self.begin_id = begin_id
-        self._epoch = 0
 
     @functools.cached_property
     def _unigrams(self) -> np.ndarray:
@@ -39,10 +38,6 @@ class Successors:
     def _by_probability(self) -> np.ndarray:
         order = np.argsort(-self._unigrams, kind="stable")
         return order[order != self.begin_id].astype(np.int64)
-
-    @functools.cached_property
-    def _stamps(self) -> np.ndarray:
-        return np.zeros(self.vocabulary_size, np.int64)
 
     @functools.cached_property
     def _cumulative(self) -> np.ndarray:
@@ -58,10 +53,9 @@ class Successors:
 
         Time grows with the number of words seen after the context and its shorter forms. Words with probability 0 are not listed.
         """
-        self._epoch += 1
         arrays = (self.trie.word, self.trie.nodes, self.trie.leaves, self.trie.order_start)
         ids, values, lengths, damaged = kernels.top_successors(
-            int(state), min(count, self.vocabulary_size), self.begin_id, self._by_probability, self._stamps, self._epoch, *arrays
+            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, self._by_probability, *arrays
         )
         if damaged:
             raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
