@@ -1,60 +1,63 @@
-"""Interpolated modified Kneser-Ney smoothing, with the same numbers as KenLM's lmplz.
+"""Modified Kneser-Ney smoothing; interpolated, with the same numbers as KenLM's lmplz.
 
 Chen and Goodman, "An empirical study of smoothing techniques for language modeling", 1998 (TR-10-98), section 4.1.6 and equation 26; the
 treatment of sentence starts and of `<unk>` as in Heafield, Pouzyrevsky, Clark and Koehn, "Scalable modified Kneser-Ney language model
-estimation", 2013.
+estimation", 2013. As `kneser_ney`, with D = D1 for adjusted counts of 1, D2 for 2, D3 for 3 and more.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from typing import ClassVar
+
 import numpy as np
 
-from lmkit import _progress
 from lmkit.ngram.counting import NgramCounts
-from lmkit.ngram.smoothing import _kernels_kneser_ney as kernels
-from lmkit.ngram.smoothing.base import Estimates
+from lmkit.ngram.smoothing import _kernels_discounting as kernels
+from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing
+from lmkit.ngram.smoothing.discounting import check_discount, discounted, discounts_chosen
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """Used for an order whose counts of counts give none, as lmplz --discount_fallback does."""
 
 
-class ModifiedKneserNey:
-    """Three discounts an order, from the counts of counts; unigrams are interpolated with the uniform distribution."""
+@dataclasses.dataclass(frozen=True)
+class ModifiedKneserNey(Smoothing):
+    """Three discounts an order, lower orders on counts of different left neighbours: as a rule the best of these methods.
 
-    name = "modified-kneser-ney"
+    Attributes
+    ----------
+    discount : "formula", "tuned" (on a held-out text) or three floats for all orders, for counts of 1, 2, and 3 and more.
+    interpolated : seen words get a share of the lower order too; otherwise it is asked for unseen words only.
+    """
 
-    def estimate(self, counts: NgramCounts) -> Estimates:
-        notes: list[str] = []
-        discounts: list[list[float]] = []
-        log10_probabilities: list[np.ndarray] = []
-        back_offs: list[np.ndarray] = []
-        lower = np.empty(0)
-        with _progress.Progress("smoothing", counts.order, "order") as progress:
-            for order in range(1, counts.order + 1):
-                adjusted = counts.adjusted_counts(order)
-                chosen, note = choose_discounts(_count_of_counts(counts, order, adjusted), order)
-                notes += [note] if note else []
-                discounts.append(chosen.tolist()[1:])
-                if order == 1:
-                    lower = _unigrams(adjusted, chosen, counts.boundaries)
-                else:
-                    level, below = counts.levels[order - 1], counts.levels[order - 2]
-                    assert below.first_child is not None
-                    highest = order == counts.order
-                    probability = np.empty(len(level), np.float32 if highest else np.float64)
-                    back_off = np.empty(len(below), np.float32)
-                    kernels.interpolate(adjusted, below.first_child, level.suffixes, chosen, lower, probability, back_off)
-                    back_offs.append(_log10(back_off))
-                    lower = probability
-                log10_probabilities.append(_log10(lower))
-                progress.advance()
-        return Estimates(log10_probabilities, back_offs, {"discounts": discounts}, notes)
+    name: ClassVar[str] = "modified-kneser-ney"
+    summary: ClassVar[str] = "three discounts; lower orders count left neighbours"
+
+    discount: str | tuple[float, ...] = "formula"
+    interpolated: bool = True
+
+    def __post_init__(self) -> None:
+        check_discount("ModifiedKneserNey", self.discount, classes=3)
+
+    @property
+    def held_out_use(self) -> str:
+        return "required" if self.discount == "tuned" else "none"
+
+    def estimate(self, counts: NgramCounts, held_out: HeldOut | None = None) -> Estimates:
+        def formula(order: int, here: np.ndarray) -> tuple[np.ndarray, str | None]:
+            return choose_discounts(_count_of_counts(counts, order, here), order, may_take_all=self.interpolated)
+
+        chosen = discounts_chosen(self.discount, counts, counts.adjusted_counts, formula, held_out, self.interpolated, classes=3)
+        return discounted(counts, counts.adjusted_counts, chosen, interpolated=self.interpolated)
 
 
-def choose_discounts(count_of_counts: np.ndarray, order: int) -> tuple[np.ndarray, str | None]:
+def choose_discounts(count_of_counts: np.ndarray, order: int, may_take_all: bool = True) -> tuple[np.ndarray, str | None]:
     """D(0) .. D(3+), float64 (4,), by equation 26 of Chen and Goodman 1998, or the fallback and a sentence that says why.
 
     Y = n1 / (n1 + 2 n2);  D(k) = k - (k + 1) Y n(k+1) / n(k).
+
+    may_take_all : whether D(k) may be k. Backed off, an n-gram that was seen would get probability 0.
     """
     n = count_of_counts.astype(np.float64)
     for k in (1, 2, 3):
@@ -64,10 +67,13 @@ def choose_discounts(count_of_counts: np.ndarray, order: int) -> tuple[np.ndarra
     discounts = np.zeros(4)
     for k in (1, 2, 3):
         discounts[k] = k - (k + 1) * y * n[k + 1] / n[k]
-        if not 0 <= discounts[k] <= k:
+        if not 0 <= discounts[k] <= k or (discounts[k] == k and not may_take_all):
             return _fallback(order, f"the formula gives {discounts[k]:.3f} for {order}-grams with adjusted count {k}")
     if not discounts[1:].all():
-        return discounts, f"Order {order} has a discount of 0, so that unseen words may get probability 0: the text is small or unlike natural language."
+        return (
+            discounts,
+            f"Order {order} has a discount of 0, so that unseen words may get probability 0: the text is small or unlike natural language.",
+        )
     return discounts, None
 
 
@@ -79,7 +85,7 @@ def _fallback(order: int, why: str) -> tuple[np.ndarray, str]:
 
 def _count_of_counts(counts: NgramCounts, order: int, adjusted: np.ndarray) -> np.ndarray:
     """As lmplz counts them: below the highest order, the n-gram that is last in suffix order enters with its raw count."""
-    result = kernels.count_of_counts(adjusted)
+    result = kernels.count_of_counts(adjusted, 4)
     if counts.boundaries and order < counts.order and len(counts.last_path) >= order:
         index = counts.last_path[order - 1]
         raw = int(counts.levels[order - 1].counts[index])
@@ -87,25 +93,3 @@ def _count_of_counts(counts: NgramCounts, order: int, adjusted: np.ndarray) -> n
             if value < 5:
                 result[value] += change
     return result
-
-
-def _unigrams(adjusted: np.ndarray, discounts: np.ndarray, boundaries: bool) -> np.ndarray:
-    """Linear probabilities, float64 (V,), interpolated with the uniform distribution over all that can be predicted.
-
-    `<s>` is never predicted; its entry is 1, as lmplz writes it, or 0 in continuous text, as is then that of `</s>`.
-    """
-    total = adjusted.sum()
-    held_back = discounts[np.minimum(adjusted, 3)]
-    predictable = len(adjusted) - (1 if boundaries else 2)
-    probability = (adjusted - held_back) / total + held_back.sum() / total / predictable
-    probability[1] = 1.0 if boundaries else 0.0
-    if not boundaries:
-        probability[2] = 0.0
-    return probability
-
-
-def _log10(probability: np.ndarray) -> np.ndarray:
-    """float32 log10, never above 0; -inf for 0."""
-    with np.errstate(divide="ignore"):
-        result = np.log10(probability).astype(np.float32, copy=False)
-    return np.minimum(result, np.float32(0), out=result)
