@@ -18,7 +18,7 @@ from lmkit.ngram.smoothing._kernels_discounting import bucket_of
 
 @kernel
 def find_ngrams(stream, shorter, first_child, words):  # type: ignore[no-untyped-def]
-    """int64 (M,): index of the n-gram that ends at each position, -1 if there is none; shorter : int64 (M,), the same for the order below."""
+    """int64 (M,): index of the n-gram that ends at each position, -1 if there is none; shorter : the same for the order below."""
     found = np.full(len(stream), -1, np.int64)
     for position in range(1, len(stream)):
         context = shorter[position - 1]
@@ -66,8 +66,8 @@ def without_itself(counts, first_child, relative, bucket):  # type: ignore[no-un
 def expect(relative, group, events, weights, uniform, taken, reached):  # type: ignore[no-untyped-def]
     """One step of expectation: the sum of log p over the events.
 
-    weights : float64 (N, 64), of each order and group. taken, reached : float64 (N, 64), receive how many events are expected to come from the
-    relative frequency of that order, of those that reach it from above.
+    weights : float64 (N, 64), of each order and group. taken, reached : float64 (N, 64), receive how many events are expected to come
+    from the relative frequency of that order, of those that reach it from above.
     """
     taken[:] = 0.0
     reached[:] = 0.0

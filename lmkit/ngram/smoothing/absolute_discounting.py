@@ -1,7 +1,7 @@
 """Absolute discounting: one constant is taken from every count of an order.
 
-Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic language modelling", Computer Speech and Language 8, 1994; Chen and Goodman
-1998 (TR-10-98), section 2.6. With T(h) different words after h and 0 < D < 1:
+Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic language modelling", Computer Speech and Language 8, 1994;
+Chen and Goodman 1998 (TR-10-98), section 2.6. With T(h) different words after h and 0 < D < 1:
 
 interpolated:  p(w|h) = (c(hw) - D) / c(h) + D T(h) / c(h) p(w|h')
 backed off:    p(w|h) = (c(hw) - D) / c(h) where c(hw) > 0, else b(h) p(w|h'), b(h) so that all sum to one

@@ -5,8 +5,8 @@ predicted:
 
 p(w|h) = (c(hw) + delta) / (c(h) + delta V),   which is 1/V after a history that was never seen.
 
-As a back-off model: the orders below the highest are uniform, 1/V, and a seen history has b(h) = delta V / (c(h) + delta V), so that an unseen
-word gets b(h)/V = delta / (c(h) + delta V). Histories that begin with `<s>` are whole at any length: a sentence has nothing before.
+As a back-off model: the orders below the highest are uniform, 1/V, and a seen history has b(h) = delta V / (c(h) + delta V), so that an
+unseen word gets b(h)/V = delta / (c(h) + delta V). Histories that begin with `<s>` are whole at any length: a sentence has nothing before.
 """
 
 from __future__ import annotations

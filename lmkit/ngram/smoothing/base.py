@@ -19,7 +19,7 @@ class Estimates:
     Attributes
     ----------
     log10_probabilities : one float32 (G,) an order, p(word | context) with all interpolation done.
-    log10_back_offs : one float32 (G,) an order but the highest; 0 for n-grams that are no context, -inf where nothing is left to back off with.
+    log10_back_offs : one float32 (G,) an order but the highest; 0 for n-grams that are no context, -inf where nothing is left.
     details : JSON-able, for the model card: discounts and the like.
     notes : sentences that the user should see.
     is_normalised : whether the probabilities after each history sum to one.
@@ -108,7 +108,7 @@ def predictable_words(counts: NgramCounts) -> np.ndarray:
 
 
 def with_conventions(probability: np.ndarray, boundaries: bool) -> np.ndarray:
-    """Set the entries of words that are never predicted, in place: `<s>` has 1, as lmplz writes it, or 0 in continuous text, as has then `</s>`."""
+    """Set the entries of words that are never predicted, in place: 1 for `<s>`, as lmplz writes it; in continuous text 0, also for `</s>`."""
     probability[1] = 1.0 if boundaries else 0.0
     if not boundaries:
         probability[2] = 0.0

@@ -35,14 +35,14 @@ def discounted(
 ) -> Estimates:
     """Estimate all orders by `_kernels_discounting.discount_level`, whose docstring has the formulas.
 
-    The recursion ends below the unigrams with the uniform distribution (Chen and Goodman 1998, section 2): interpolated, every word gets its
-    share of it; backed off, the words that were never seen do (as a rule `<unk>` alone), and if there are none, nothing is taken.
+    The recursion ends below the unigrams with the uniform distribution (Chen and Goodman 1998, section 2): interpolated, every word gets
+    its share of it; backed off, the words that were never seen do (as a rule `<unk>` alone), and if there are none, nothing is taken.
     """
     notes: list[str] = []
     discounts: list[list[float]] = []
     log10_probabilities: list[np.ndarray] = []
     back_offs: list[np.ndarray] = []
-    lower = np.empty(0)
+    lower: np.ndarray = np.empty(0)
     words = int(np.count_nonzero(predictable_words(counts)))
     with _progress.Progress("smoothing", counts.order, "order") as progress:
         for order in range(1, counts.order + 1):
@@ -103,7 +103,7 @@ def constant(values: np.ndarray) -> DiscountsOfOrder:
 
 
 def choose_discount(order: int, here: np.ndarray) -> tuple[np.ndarray, str | None]:
-    """(0, D) with D = n1 / (n1 + 2 n2), the leaving-one-out estimate of Ney, Essen and Kneser 1994, or 0.75 and a sentence that says why."""
+    """(0, D) with D = n1 / (n1 + 2 n2), the leaving-one-out estimate of Ney, Essen and Kneser 1994, or 0.75 and a sentence why."""
     n = kernels.count_of_counts(here, 2)
     for k in (1, 2):
         if n[k] == 0:
@@ -115,14 +115,15 @@ def choose_discount(order: int, here: np.ndarray) -> tuple[np.ndarray, str | Non
 
 
 def check_discount(owner: str, discount: Any, classes: int = 1) -> None:
-    """Raise InvalidParameterError unless it is "formula", "tuned", or in range: a float, or a tuple of one float for each class of counts."""
+    """Raise InvalidParameterError unless it is "formula", "tuned", or in range: a float, or a tuple, one float a class of counts."""
     if isinstance(discount, str):
         check_choice(owner, "discount", discount, ("formula", "tuned"))
         return
     values = discount if isinstance(discount, tuple) else (discount,)
     if len(values) != classes:
         raise InvalidParameterError(
-            f"The 'discount' parameter of {owner} must be 'formula', 'tuned' or {classes} number{'s' * (classes > 1)}. Got {discount!r} instead."
+            f"The 'discount' parameter of {owner} must be 'formula', 'tuned' or {classes} number{'s' * (classes > 1)}. "
+            f"Got {discount!r} instead."
         )
     for k, value in enumerate(values, 1):
         if not 0 < check_float(owner, "discount", value) < k:
@@ -140,7 +141,7 @@ def discounts_chosen(
     interpolated: bool,
     classes: int = 1,
 ) -> DiscountsOfOrder:
-    """What the parameter `discount` of a method asks for: its formula, the same values for all orders, or values tuned on the held-out text."""
+    """What the parameter `discount` of a method asks for: its formula, one value for all orders, or values tuned on the held-out text."""
     if discount == "formula":
         return formula
     if discount == "tuned":

@@ -19,7 +19,7 @@ class Trace:
 
     Attributes
     ----------
-    contexts : one int64 (E,) an order n, the index in level n-1 of the n-1 words before the event, -1 if they were not seen; zeros for n = 1.
+    contexts : one int64 (E,) an order n, the index in level n-1 of the n-1 words before the event, -1 if not seen; zeros for n = 1.
     ngrams : one int64 (E,) an order, the index in its level of those words and the event's, -1 if they were not seen.
     """
 

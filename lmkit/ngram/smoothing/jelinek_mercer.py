@@ -1,15 +1,16 @@
 """Jelinek-Mercer smoothing: a mixture of the relative frequencies of all orders, with weights learnt by EM.
 
-Jelinek and Mercer, "Interpolated estimation of Markov source parameters from sparse data", 1980; Chen and Goodman 1998 (TR-10-98), section 2.3:
+Jelinek and Mercer, "Interpolated estimation of Markov source parameters from sparse data", 1980; Chen and Goodman 1998 (TR-10-98),
+section 2.3:
 
 p(w|h) = weight(h) c(hw) / c(h) + (1 - weight(h)) p(w|h'),  ending below the unigrams with the uniform distribution.
 
-The weights are shared by histories with about the same count: c(h) = 1, 2-3, 4-7, 8-15, ... They are found by the EM algorithm (Baum and Welch's, of a
-chain that at each order emits the word or falls through), all orders together, on
+The weights are shared by histories with about the same count: c(h) = 1, 2-3, 4-7, 8-15, ... They are found by the EM algorithm (Baum and
+Welch's, of a chain that at each order emits the word or falls through), all orders together, on
 
 - a held-out text, if there is one;
-- else the training text with each event left out of its own counts, (c - 1) / (c(h) - 1): deleted interpolation with blocks of one event. If it has more than
-  2^20 different n-grams of the highest order, evenly spaced ones are taken.
+- else the training text with each event left out of its own counts, (c - 1) / (c(h) - 1): deleted interpolation with blocks of one event.
+  If it has more than 2^20 different n-grams of the highest order, evenly spaced ones are taken.
 """
 
 from __future__ import annotations
@@ -88,15 +89,16 @@ def fit_weights(events: Events, uniform: float) -> tuple[np.ndarray, int]:
         events.group[seen, n] = groups[n, events.group[seen, n]]
     weights = np.full((orders, _BUCKETS), 0.5)
     taken, reached = np.empty_like(weights), np.empty_like(weights)
-    before = -np.inf
-    for step in range(1, _STEPS + 1):
+    before, steps = -np.inf, 0
+    while steps < _STEPS:
+        steps += 1
         total = fitting.expect(events.relative, events.group, events.events, weights, uniform, taken, reached)
         np.divide(taken, reached, out=weights, where=reached > 0)
         np.clip(weights, _CAUTION, 1 - _CAUTION, out=weights)
         if total - before < _TOLERANCE * abs(total):
             break
         before = total
-    return np.take_along_axis(weights, groups.astype(np.int64), axis=1), step
+    return np.take_along_axis(weights, groups.astype(np.int64), axis=1), steps
 
 
 def _group_buckets(buckets: np.ndarray, events: np.ndarray) -> np.ndarray:
@@ -179,5 +181,6 @@ def _notes(held_out: HeldOut | None, events: int) -> list[str]:
     if held_out is not None:
         return []
     return [
-        "The weights were learnt by deleted interpolation, each event of the training text left out in turn, since no held-out text was given."
+        "The weights were learnt by deleted interpolation, each event of the training text left out in turn, "
+        "since no held-out text was given."
     ]

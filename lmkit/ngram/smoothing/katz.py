@@ -1,8 +1,9 @@
 """Good-Turing estimates with Katz's back-off.
 
-Katz, "Estimation of probabilities from sparse data for the language model component of a speech recognizer", IEEE Transactions on Acoustics,
-Speech, and Signal Processing 35(3), 1987; Good, "The population frequencies of species and the estimation of population parameters", Biometrika 40,
-1953. As in Chen and Goodman 1998 (TR-10-98), sections 2.2 and 2.4. With n(r) n-grams of an order that occur r times:
+Katz, "Estimation of probabilities from sparse data for the language model component of a speech recognizer", IEEE Transactions on
+Acoustics, Speech, and Signal Processing 35(3), 1987; Good, "The population frequencies of species and the estimation of population
+parameters", Biometrika 40, 1953. As in Chen and Goodman 1998 (TR-10-98), sections 2.2 and 2.4. With n(r) n-grams of an order that occur r
+times:
 
 r* = (r + 1) n(r+1) / n(r)
 d(r) = (r*/r - (k+1) n(k+1)/n(1)) / (1 - (k+1) n(k+1)/n(1))  for r = 1 .. k, and 1 above k
@@ -10,9 +11,9 @@ p(w|h) = d(c) c(hw) / c(h) where c(hw) > 0, else b(h) p(w|h'), b(h) so that all 
 
 For unigrams what is left goes to the words that were never seen, as a rule `<unk>` alone; if there are none, nothing is discounted.
 
-Where the counts of counts misbehave, some d(r) is undefined or not in (0, 1). Then k is lowered until all are, and if none is, the order takes absolute
-discounts (`choose_discount`), with a note. Where all words after a history occur more than k times, nothing would be left for the others; such a history
-gets one count more, all of it for them, an old remedy known from the CMU toolkit and SRILM.
+Where the counts of counts misbehave, some d(r) is undefined or not in (0, 1). Then k is lowered until all are, and if none is, the order
+takes absolute discounts (`choose_discount`), with a note. Where all words after a history occur more than k times, nothing would be left
+for the others; such a history gets one count more, all of it for them, an old remedy known from the CMU toolkit and SRILM.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Kneser-Ney smoothing with one discount an order.
 
-Kneser and Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995 (backed off); Chen and Goodman 1998 (TR-10-98), section 2.7 (and
-interpolated). Absolute discounting in which the orders below the highest count not how often an n-gram occurs but after how many different words
-(`NgramCounts.adjusted_counts`), so that their marginals agree with the text's. docs/kneser-ney.md derives it.
+Kneser and Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995 (backed off); Chen and Goodman 1998 (TR-10-98), section
+2.7 (and interpolated). Absolute discounting in which the orders below the highest count not how often an n-gram occurs but after how many
+different words (`NgramCounts.adjusted_counts`), so that their marginals agree with the text's. docs/kneser-ney.md derives it.
 
 interpolated:  p(w|h) = (a(hw) - D) / a(h) + D T(h) / a(h) p(w|h'),   a(h) = sum of a(hw), T(h) = number of different w
 backed off:    p(w|h) = (a(hw) - D) / a(h) where a(hw) > 0, else b(h) p(w|h'), b(h) so that all sum to one

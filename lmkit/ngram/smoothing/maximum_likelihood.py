@@ -1,8 +1,8 @@
 """No smoothing: relative frequencies.
 
 p(w|h) = c(hw) / c(h), the maximum-likelihood estimate; a word that was never seen after h has probability 0. After a history that was
-never seen itself the quotient is 0/0; here its longest suffix that was seen takes its place, so that every history has a distribution. This is the
-model of Goldberg, "The unreasonable effectiveness of character-level language models", 2015.
+never seen itself the quotient is 0/0; here its longest suffix that was seen takes its place, so that every history has a distribution.
+This is the model of Goldberg, "The unreasonable effectiveness of character-level language models", 2015.
 """
 
 from __future__ import annotations

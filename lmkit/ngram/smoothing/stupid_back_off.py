@@ -6,9 +6,9 @@ S(w | h) = c(hw) / c(h) where c(hw) > 0, else alpha S(w | h');   S(w) = c(w) / n
 
 The scores after a history don't sum to one; they are no probabilities, and the perplexity of such a model compares with no other.
 
-The recursion starts at the highest order whether or not the history was seen, so a score depends on the length n of the n-gram that was found and on
-nothing else: alpha^(N - n) c(hw) / c(h). So it is stored, and all back-off weights are 1 (a weight on seen histories alone would
-leave out the alphas of unseen ones). A sentence is preceded by N - 1 `<s>`, as is usual: what begins with `<s>` has length N.
+The recursion starts at the highest order whether or not the history was seen, so a score depends on the length n of the n-gram that was
+found and on nothing else: alpha^(N - n) c(hw) / c(h). So it is stored, and all back-off weights are 1 (a weight on seen histories alone
+would leave out the alphas of unseen ones). A sentence is preceded by N - 1 `<s>`, as is usual: what begins with `<s>` has length N.
 """
 
 from __future__ import annotations

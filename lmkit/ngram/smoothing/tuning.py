@@ -1,7 +1,7 @@
 """Discounts that make a held-out text most probable, all orders together.
 
-Interpolated, the likelihood has simple derivatives and L-BFGS-B climbs it. Backed off, the back-off weights depend on all n-grams below, so each discount in turn
-is moved to its best place, from the highest order down, twice.
+Interpolated, the likelihood has simple derivatives and L-BFGS-B climbs it. Backed off, the back-off weights depend on all n-grams below,
+so each discount in turn is moved to its best place, from the highest order down, twice.
 """
 
 from __future__ import annotations

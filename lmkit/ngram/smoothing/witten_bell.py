@@ -21,7 +21,7 @@ from lmkit.ngram.smoothing.discounting import constant, discounted
 
 @dataclasses.dataclass(frozen=True)
 class WittenBell(Smoothing):
-    """Each different word after a history counts as one more event, "something new". Needs nothing of the counts of counts, so suits odd data.
+    """Each different word after a history counts as one more event, "something new". Needs no counts of counts, so suits odd data.
 
     Attributes
     ----------
