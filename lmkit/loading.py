@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib
 import os
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from lmkit._container import is_container, read_container
 from lmkit.errors import FormatError, InputError
+
+_START = 1 << 16
 
 _READERS = {
     # kind in the container -> module and class with `from_container`
@@ -44,13 +45,12 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def _is_arpa(path: Path) -> bool:
-    """Whether the first line that is not blank is \\data\\ or a comment before it, as SRILM may write."""
+    """Whether \\data\\ stands near the start, behind comments as SRILM may write; compressed or not."""
+    from lmkit.text import compression
+
     try:
         with open(path, "rb") as file:
-            start = file.read(4096)
-        if start[:2] == b"\x1f\x8b":
-            with gzip.open(path, "rb") as unpacked:
-                start = unpacked.read(4096)
-    except (OSError, EOFError):
+            start = next(compression.decompressed(file, str(path), _START), b"")
+    except (OSError, FormatError):
         return False
     return b"\\data\\" in start

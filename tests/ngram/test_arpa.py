@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lmkit import NgramLanguageModel, load
 from lmkit.errors import FormatError, InputError, LmkitError
 from lmkit.ngram.formats import _kernels_arpa_read, _kernels_arpa_write
+from lmkit.ngram.formats.arpa import read_arpa
 
 TEXT = "the cat sat on the mat\nthe dog sat\nа кот ушёл\n\nthe cat ran"
 
@@ -82,6 +83,11 @@ def test_continuous_models_keep_having_no_boundaries(tmp_path: Path) -> None:
         (lambda t: t.replace("-0.25\ta", "-2.5e-1\ta"), "an exponent"),
         (lambda t: t.replace("\n\n\\2", "\n\\2").replace("\n\n\\end", "\n\\end"), "no blank lines"),
         (lambda t: t.rstrip("\n"), "no last newline"),
+        (lambda t: t.replace("-99\t<s>", "-inf\t<s>"), "-inf for zero"),
+        (lambda t: t.replace("-0.5\t</s>", "-0.5\t</s>\t0.000000"), "back-off weights everywhere"),
+        (lambda t: t.replace("-0.25\ta", "-.25\ta"), "no digit before the point"),
+        (lambda t: t.replace("-0.25\ta", "-0.250000000000\ta").replace("-0.3\t", "-0.30000000\t"), "many digits"),
+        (lambda t: t.replace("\n", " \n"), "spaces behind lines"),
         (lambda t: t.replace("-0.3\t<s> a", "-0.3\t<s> a\t0"), "back-off weights at the highest order"),
     ],
 )
@@ -156,10 +162,64 @@ def test_damaged_files_are_refused_with_the_place(damage, message: str, tmp_path
     assert "m.arpa" in str(error.value)
 
 
-def test_a_context_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    text = SMALL.replace("ngram 2=2\n", "ngram 2=2\nngram 3=1\n").replace("\\end\\", "\\3-grams:\n-0.1\ta a a\n\n\\end\\")
-    with pytest.raises(FormatError, match=r"line 17: the context of this 3-gram is not among the 2-grams"):
-        load(written(tmp_path, text))
+def test_a_missing_context_is_inserted_and_changes_no_score(tmp_path: Path) -> None:
+    text = SMALL.replace("ngram 2=2\n", "ngram 2=2\nngram 3=0\nngram 4=1\n").replace(
+        "\\end\\", "\\3-grams:\n\n\\4-grams:\n-0.1\ta a a a\n\n\\end\\"
+    )
+    model = load(written(tmp_path, text))
+    assert model.trie_.sizes == [4, 3, 1, 1]
+    assert model.notes_ == [
+        f"2 contexts of 4-grams are not in {tmp_path / 'm.arpa'} as n-grams of their own; they were inserted with their backed-off "
+        "probabilities, which changes no score."
+    ]
+    events = model.score("a a a a a b")
+    # <s> a: -0.3; a a and a a a: back-off -0.125 + unigram -0.25; a a a a: -0.1; a a a a again; b: -0.125 - 1.5; </s> after <unk>: -0.5
+    np.testing.assert_allclose(events.log_probabilities / np.log(10), [-0.3, -0.375, -0.375, -0.1, -0.1, -1.625, -0.5], rtol=1e-6)
+
+
+def test_irstlm_s_incomplete_arpa_is_completed(tmp_path: Path) -> None:
+    text = "iARPA\n\n" + SMALL.replace("ngram 1=4", "ngram  1=        4")
+    events = load(written(tmp_path, text)).score("a")
+    # <s> a: 10^-0.3 + 10^(-0.5 - 0.25); a </s>: 10^-0.2 + 10^(-0.125 - 0.5)
+    np.testing.assert_allclose(events.log_probabilities, np.log([10**-0.3 + 10**-0.75, 10**-0.2 + 10**-0.625]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["qARPA", "blmt"])
+def test_irstlm_s_other_formats_are_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=rf"IRSTLM's {name} format can't be read. Make ARPA of it"):
+        read_arpa(written(tmp_path, name + " 3 1 2\n" + SMALL))
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_compressed_files_are_read_by_content(ending: str, tmp_path: Path) -> None:
+    import bz2
+    import lzma
+
+    import zstandard
+
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.ZstdCompressor().compress}[ending]
+    expected = load(written(tmp_path, SMALL)).score("a a\nb").log_probabilities
+    got = load(written(tmp_path, pack(SMALL.encode()), "m.arpa" + ending)).score("a a\nb").log_probabilities
+    np.testing.assert_array_equal(got, expected)
+    got = load(written(tmp_path, pack(SMALL.encode()), "renamed")).score("a a\nb").log_probabilities
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_lines_of_all_lengths_around_the_block_border_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmkit.ngram.formats import _arpa_lines
+
+    words = ["x" * length for length in [*range(1, 32), 400]]
+    unigrams = "".join(f"-1.{i:07d}\t{word}\t-0.{i:09d}\n" for i, word in enumerate(words))
+    head = f"\\data\\\nngram 1={len(words) + 3}\nngram 2=1\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n"
+    text = f"{head}{unigrams}\n\\2-grams:\n-0.5\tx xxxxxxxxx\n\n\\end\\\n"
+    whole = load(written(tmp_path, text))
+    assert whole.vocabulary.tokens()[3:] == words
+    np.testing.assert_array_equal(whole.trie_.log10_prob[3:35], np.array([f"-1.{i:07d}" for i in range(32)], np.float32))
+    for block in (1, 7, 16, 33, 100):
+        monkeypatch.setattr(_arpa_lines, "BLOCK", block)
+        again = load(tmp_path / "m.arpa")
+        assert again.vocabulary == whole.vocabulary
+        np.testing.assert_array_equal(again.trie_.log10_prob, whole.trie_.log10_prob)
 
 
 def test_a_cut_gzip_file_is_refused(tmp_path: Path) -> None:
@@ -204,13 +264,16 @@ def test_reader_never_breaks_on_random_edits(data: st.DataObject) -> None:
 def test_numbers_survive_writing_and_reading(value: float) -> None:
     buffer = np.zeros(64, np.uint8)
     stop = _kernels_arpa_write.write_number(np.float32(value), buffer, 0)
+    assert stop <= _kernels_arpa_write.NUMBER_WIDTH
     read, status = _kernels_arpa_read.read_number(buffer, 0, stop)
     assert status == _kernels_arpa_read.OK
     assert np.float32(read) == np.float32(value)
     assert np.float32(float(buffer[:stop].tobytes())) == np.float32(value)
 
 
-@pytest.mark.parametrize("text", ["-1.5", "-0", "0", "-12", "-1e-3", "-1E-3", "+0.0", "-.5", "-5.", "-123456789012345678901e-20", "-1e-400"])
+@pytest.mark.parametrize(
+    "text", ["-1.5", "-0", "0", "-12", "-1e-3", "-1E-3", "+0.0", "-.5", "-5.", "-123456789012345678901e-20", "-1e-400"]
+)
 def test_read_number_agrees_with_python(text: str) -> None:
     raw = np.frombuffer(text.encode(), np.uint8)
     value, status = _kernels_arpa_read.read_number(raw, 0, len(raw))

@@ -1,11 +1,15 @@
 """Kernels that read the n-gram lines of an ARPA file from a byte block.
 
-name         dtype    shape    what
-data         uint8    (B,)     a block of the file; lines end in LF or CR LF, fields are separated by tabs or spaces
-numbers      float64  (R, 2)   log10 probability and back-off weight of each line
-spans        int64    (R, n, 2) where each word of a line begins and ends in data
+name          dtype    shape    what
+data          uint8    (B,)     a block of the file and PADDING bytes of no meaning; lines end in LF or CR LF, fields in tabs or spaces
+used          int              bytes of data that are the file's
+probabilities float32  (R,)     log10 probability of each line; -inf for -99 and below
+back_offs     float32  (R,)     log10 back-off weight of each line, 0 where there is none
+starts        int64    (R, n)   where each word of a line begins in data
+lengths       int32    (R, n)   its length in bytes
+keys          uint64   (R, n)   its key, as `string_key` of numeric/_kernels_hash.py makes it
 
-A line is: probability, n words, and optionally a back-off weight.
+A line is: probability, n words, and optionally a back-off weight. Words are cut and numbers read eight bytes at a time.
 """
 
 from __future__ import annotations
@@ -13,8 +17,20 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, find_slot, first_slot, slot_id, slot_shift
+from lmkit.numeric._kernels_memory import load8, trailing_zeros
 
-OK, BAD_NUMBER, BAD_FIELDS, NOT_A_NUMBER, POSITIVE, SECTION_END = 0, 1, 2, 3, 4, 5
+OK, BAD_NUMBER, BAD_FIELDS, NOT_A_NUMBER, POSITIVE, SECTION_END, LONG_LINE = 0, 1, 2, 3, 4, 5, 6
+
+ROUNDING = 1e-3
+"""A log10 probability up to so much above 0 is taken for 0: toolkits round."""
+
+_POWERS = 10.0 ** np.arange(23)
+_WHOLE_POWERS = 10 ** np.arange(9, dtype=np.int64)
+_HIGH = np.uint64(0x8080808080808080)
+_BLANKS = np.uint64(0x2121212121212121)  # 33 in each byte
+_DIGIT_ZEROS = np.uint64(0x3030303030303030)
+_ABOVE_NINE = np.uint64(0x7676767676767676)  # 0x80 - 10 in each byte
 
 
 @kernel
@@ -29,7 +45,7 @@ def _lower(byte):  # type: ignore[no-untyped-def]
 
 @kernel
 def read_number(data, start, stop):  # type: ignore[no-untyped-def]
-    """(value, status) of the decimal number in data[start:stop]: digits, a point, an exponent, inf or nan; correctly rounded to 9 digits."""
+    """(value, status) of the decimal number in data[start:stop]: digits, a point, an exponent, inf, nan; right to 9 digits."""
     at = start
     negative = False
     if at < stop and (data[at] == 45 or data[at] == 43):
@@ -86,89 +102,159 @@ def read_number(data, start, stop):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def read_lines(data, at, rows, order, numbers, spans):  # type: ignore[no-untyped-def]
-    """Read up to `rows` lines of n-grams: (lines read, position behind them, status, 0 or the start of a bad line).
+def _field_end(data, at):  # type: ignore[no-untyped-def]
+    """The first blank or LF from `at` on; there is one."""
+    while not _is_blank(data[at]) and data[at] != 10:
+        at += 1
+    return at
 
-    Stops early at the end of the block's last whole line (status OK), at a line that is blank or begins with a backslash (SECTION_END), or
-    at a line that can't be read. Lines must end in LF; the caller supplies that for the file's last line.
+
+@kernel
+def _field_number(data, start):  # type: ignore[no-untyped-def]
+    """(value, place behind, status) of the number that begins at start. Digits, point and at most 8 decimals the fast way."""
+    at = start
+    negative = data[at] == 45
+    if negative:
+        at += 1
+    whole = np.int64(data[at]) - 48
+    if 0 <= whole <= 9:
+        at += 1
+        second = np.int64(data[at]) - 48
+        if 0 <= second <= 9:
+            whole = 10 * whole + second
+            at += 1
+        if data[at] == 46:
+            digits = load8(data, at + 1) ^ _DIGIT_ZEROS
+            others = ((digits + _ABOVE_NINE) | digits) & _HIGH  # set in bytes that are no digits; exact up to the first of them
+            count = np.int64(trailing_zeros(others) >> np.uint64(3))
+            end = at + 1 + count
+            if 0 < count < 8 and (data[end] == 9 or data[end] == 32 or data[end] == 10 or data[end] == 13):
+                digits <<= np.uint64(64) - np.uint64(8 * count)
+                value = np.float64(whole * _WHOLE_POWERS[count] + _eight(digits)) / _POWERS[count]
+                return (-value if negative else value), end, OK
+            if count == 8 and (data[end] == 9 or data[end] == 32 or data[end] == 10 or data[end] == 13):
+                value = np.float64(whole * 100000000 + _eight(digits)) / 1e8
+                return (-value if negative else value), end, OK
+        elif data[at] == 9 or data[at] == 10:
+            return (-np.float64(whole) if negative else np.float64(whole)), at, OK
+    end = _field_end(data, at)
+    value, status = read_number(data, start, end)
+    return value, end, status
+
+
+@kernel
+def _eight(digits):  # type: ignore[no-untyped-def]
+    """The number whose 8 digits (0..9, no ASCII) are the bytes of a uint64, the first digit lowest: pairs, fours, eight."""
+    digits = (digits * np.uint64(10) + (digits >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    digits = (digits * np.uint64(100) + (digits >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    return np.int64((digits * np.uint64(10000) + (digits >> np.uint64(32))) & np.uint64(0xFFFFFFFF))
+
+
+@kernel
+def _cut_word(data, start):  # type: ignore[no-untyped-def]
+    """(place behind, key) of the word that begins at start and ends at a blank or LF."""
+    chunk = load8(data, start)
+    low = (chunk - _BLANKS) & ~chunk & _HIGH  # set in bytes below 33; exact up to the first of them
+    if low != np.uint64(0):
+        bits = trailing_zeros(low) - np.uint64(7)
+        end = start + np.int64(bits >> np.uint64(3))
+        if _is_blank(data[end]) or data[end] == 10:
+            return end, chunk & ((np.uint64(1) << bits) - np.uint64(1))
+    at = start
+    key = BYTE_START
+    packed = np.uint64(0)
+    while not _is_blank(data[at]) and data[at] != 10:
+        if at - start < 8:
+            packed |= np.uint64(data[at]) << np.uint64(8 * (at - start))
+        key = (key ^ np.uint64(data[at])) * BYTE_MULTIPLIER
+        at += 1
+    return at, (packed if at - start <= 8 else key)
+
+
+@kernel
+def _skip_blanks(data, at):  # type: ignore[no-untyped-def]
+    while _is_blank(data[at]):
+        at += 1
+    return at
+
+
+@kernel
+def _to_float32(value):  # type: ignore[no-untyped-def]
+    """-99 and below mean log10(0)."""
+    return np.float32(-np.inf) if value <= -99.0 else np.float32(value)
+
+
+@kernel
+def scan_lines(data, used, at, rows, order, probabilities, back_offs, starts, lengths, keys):  # type: ignore[no-untyped-def]
+    """Read up to `rows` lines of n-grams: (lines read, position behind them, status).
+
+    Stops early at the last whole line of the block (status OK), at a line that is blank or begins with a backslash (SECTION_END), or
+    at a line that can't be read. data[:used] must end in LF, and data[used] be LF too.
     """
     row = 0
-    size = len(data)
-    while row < rows:
-        end = at
-        while end < size and data[end] != 10:
-            end += 1
-        if end == size:
-            return row, at, OK
-        field = at
-        while field < end and _is_blank(data[field]):
-            field += 1
-        if field == end or (data[field] == 92 and _is_header(data, field, end)):
+    while row < rows and at < used:
+        field = _skip_blanks(data, at)
+        if data[field] == 10 or (data[field] == 92 and _is_header(data, field)):
             return row, at, SECTION_END
-        count = 0
-        numbers[row, 1] = 0.0
-        while field < end:
-            stop = field
-            while stop < end and not _is_blank(data[stop]):
-                stop += 1
-            if count == 0 or count == order + 1:
-                value, status = read_number(data, field, stop)
-                if status != OK:
-                    return row, at, status
-                if np.isinf(value) and value > 0:
-                    return row, at, NOT_A_NUMBER
-                numbers[row, 0 if count == 0 else 1] = value
-            elif count <= order:
-                spans[row, count - 1, 0] = field
-                spans[row, count - 1, 1] = stop
-            count += 1
-            field = stop
-            while field < end and _is_blank(data[field]):
-                field += 1
-        if count < order + 1 or count > order + 2:
-            return row, at, BAD_FIELDS
-        if numbers[row, 0] > 0:
-            return row, at, POSITIVE
+        value, field, status = _field_number(data, field)
+        if status != OK:
+            return row, at, status
+        if value > 0:
+            if value > ROUNDING:
+                return row, at, (NOT_A_NUMBER if np.isinf(value) else POSITIVE)
+            value = 0.0
+        probabilities[row] = _to_float32(value)
+        for i in range(order):
+            field = _skip_blanks(data, field)
+            if data[field] == 10:
+                return row, at, BAD_FIELDS
+            end, key = _cut_word(data, field)
+            starts[row, i] = field
+            lengths[row, i] = end - field
+            keys[row, i] = key
+            field = end
+        field = _skip_blanks(data, field)
+        back_offs[row] = 0.0
+        if data[field] != 10:
+            value, field, status = _field_number(data, field)
+            field = _skip_blanks(data, field)
+            if data[field] != 10:
+                return row, at, BAD_FIELDS
+            if status != OK or value == np.inf:
+                return row, at, (BAD_NUMBER if status == BAD_NUMBER else NOT_A_NUMBER)
+            back_offs[row] = _to_float32(value)
         row += 1
-        at = end + 1
+        at = field + 1
     return row, at, OK
 
 
 @kernel
-def _is_header(data, start, end):  # type: ignore[no-untyped-def]
-    """Whether a line that begins with a backslash is a section header: its first field ends in a colon or is \\end\\."""
-    stop = start
-    while stop < end and not _is_blank(data[stop]):
-        stop += 1
-    return stop == end or data[stop - 1] == 58 or data[stop - 1] == 92
+def _is_header(data, start):  # type: ignore[no-untyped-def]
+    """Whether a line that begins with a backslash is a section header: its only field, or one that ends in a colon or a backslash."""
+    stop = _field_end(data, start)
+    return data[_skip_blanks(data, stop)] == 10 or data[stop - 1] == 58 or data[stop - 1] == 92
 
 
 @kernel
-def descend(contexts, targets, first_child, words):  # type: ignore[no-untyped-def]
-    """Replace each context, an index in one level, by that of context + target in the next; -1 where it is not there (or already was)."""
-    for row in range(len(contexts)):
-        context = contexts[row]
-        if context < 0:
-            continue
-        low, high = first_child[context], first_child[context + 1]
-        stop = high
-        target = targets[row]
-        while low < high:
-            middle = (low + high) >> 1
-            if words[middle] < target:
-                low = middle + 1
-            else:
-                high = middle
-        contexts[row] = low if low < stop and words[low] == target else -1
+def look_up_words(data, starts, lengths, keys, blob, offsets, table, ids):  # type: ignore[no-untyped-def]
+    """ids (K,) int32 of the words cut by `scan_lines`, -1 where one is unknown. starts, lengths, keys : (K,)."""
+    shift = slot_shift(table)
+    for i in range(len(starts)):
+        slot = first_slot(keys[i], shift)
+        value = np.int64(table[np.uint64(2) * slot + np.uint64(1)]) - 1
+        if lengths[i] <= 8 and table[np.uint64(2) * slot] == keys[i] and (value & 15) == lengths[i]:
+            ids[i] = value >> 4  # most words, at the first look
+        else:
+            ids[i] = slot_id(table, find_slot(table, slot, keys[i], data, starts[i], np.int64(lengths[i]), blob, offsets))
 
 
 @kernel
-def pack_spans(data, spans, blob, offsets):  # type: ignore[no-untyped-def]
-    """Copy the strings at spans (K, 2) one after the other into blob, their borders into offsets (K+1,)."""
+def pack_words(data, starts, lengths, blob, offsets):  # type: ignore[no-untyped-def]
+    """Copy words one after the other into blob, their borders into offsets (K+1,)."""
     at = np.int64(0)
     offsets[0] = 0
-    for i in range(len(spans)):
-        for place in range(spans[i, 0], spans[i, 1]):
+    for i in range(len(starts)):
+        for place in range(starts[i], starts[i] + lengths[i]):
             blob[at] = data[place]
             at += 1
         offsets[i + 1] = at

@@ -1,12 +1,16 @@
 """Kernels that print a back-off trie as ARPA lines into a byte buffer.
 
-name         dtype    shape    what
-buffer       uint8    (B,)     receives the lines
-blob         uint8    (C,)     the tokens' UTF-8 bytes one after the other
-offsets      int64    (V+1,)   borders of the tokens in blob
-path         int64    (N,)     node of each prefix of the current n-gram, shortest first: where printing stopped and goes on
+name         dtype           shape    what
+buffer       uint8           (B,)     receives the lines; PADDING bytes behind the last one may be touched
+blob         uint8           (C,)     the tokens' UTF-8 bytes one after the other, and PADDING bytes of no meaning
+offsets      int64           (V+1,)   borders of the tokens in blob
+word         uint32          (T,)     last word of each node's n-gram; nodes as in `BackoffTrie`
+first_child  int32 or int64  (L+1,)   node of the first n-gram that continues each node below the highest order
+path         int64           (N,)     node of each prefix of the current n-gram, shortest first: where printing stopped and goes on
+prefix       uint8           (P,)     the words of the current context, a space behind each
+borders      int64           (N,)     where each word of the context ends in prefix, with its space
 
-The trie's arrays are those of `_kernels_query.py`.
+A context's words are spelled once for all its continuations; numbers are printed eight digits at a time.
 """
 
 from __future__ import annotations
@@ -16,30 +20,40 @@ import math
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_memory import PADDING, copy_string, store8
 
 NUMBER_WIDTH = 24  # the longest number that write_number prints, with room to spare
+_SAFE = 0.9999 * 2.0**-25  # a decimal this near to a float32, relative to it, can't be read as its neighbour
+_POWERS = 10.0 ** np.arange(18)
+_INVERSES = 1.0 / _POWERS
+_WHOLE_POWERS = 10 ** np.arange(18, dtype=np.int64)
+_HUNDREDS = np.uint64(0x0000007F0000007F)
+_TENS = np.uint64(0x000F000F000F000F)
+_ZEROS = np.uint64(0x3030303030303030)
 
 
 @kernel
-def write_digits(value, buffer, at):  # type: ignore[no-untyped-def]
-    """Print a non-negative int64 in decimal; return the position behind it."""
-    digits = 1
-    bound = np.int64(10)
-    while digits < 19 and value >= bound:
-        digits += 1
-        bound *= 10
-    for i in range(digits - 1, -1, -1):
-        quotient = value // 10
-        buffer[at + i] = 48 + value - quotient * 10
-        value = quotient
-    return at + digits
+def eight_digits(value):  # type: ignore[no-untyped-def]
+    """The 8 decimal digits of 0 <= value < 10^8 as ASCII in a uint64, the first digit in the lowest byte.
+
+    Splits into halves of 4, 2 and 1 digits, all parts of a step in one multiplication: x * 10486 >> 20 is x // 100 below 10^4,
+    x * 103 >> 10 is x // 10 below 100.
+    """
+    value = np.uint64(value)
+    high = value // np.uint64(10000)
+    pair = high | ((value - high * np.uint64(10000)) << np.uint64(32))
+    quotients = ((pair * np.uint64(10486)) >> np.uint64(20)) & _HUNDREDS
+    four = quotients | ((pair - quotients * np.uint64(100)) << np.uint64(16))
+    quotients = ((four * np.uint64(103)) >> np.uint64(10)) & _TENS
+    return quotients | ((four - quotients * np.uint64(10)) << np.uint64(8)) | _ZEROS
 
 
 @kernel
 def write_number(value, buffer, at):  # type: ignore[no-untyped-def]
-    """Print a float32 so that reading it back gives the same float32: 9 significant digits, zeros behind them left out.
+    """Print a float32 so that reading it back gives the same float32; return the position behind it.
 
-    -inf and all below -99 are printed as -99, ARPA's zero probability.
+    8 significant digits where they suffice, else 9; zeros behind them left out. -inf and all below -99 are printed as -99, ARPA's zero
+    probability.
     """
     if not value >= -99.0:
         value = np.float32(-99.0)
@@ -51,76 +65,123 @@ def write_number(value, buffer, at):  # type: ignore[no-untyped-def]
     if x == 0:
         buffer[at] = 48
         return at + 1
-    decimals = 8 - int(math.floor(math.log10(x)))  # so that 9 digits are significant
-    small = decimals > 17
-    shown = 17 if small else decimals
-    scale = 10.0 ** (decimals - 8) * 1e8 if decimals >= 8 else 10.0**decimals
-    mantissa = np.int64(math.floor(x * scale + 0.5))
-    if small:  # below 1e-9: d.dddddddde-XX
-        return _write_scientific(mantissa, decimals - 8, buffer, at)
-    while shown > 0 and mantissa % 10 == 0:
-        mantissa //= 10
-        shown -= 1
-    power = np.int64(1)
-    for _ in range(shown):
-        power *= 10
-    at = write_digits(mantissa // power, buffer, at)
-    if shown:
-        buffer[at] = 46
+    if x < 0.001:
+        return _write_small(x, buffer, at)
+    decimals = 6 if x >= 10 else (7 if x >= 1 else (8 if x >= 0.1 else (9 if x >= 0.01 else 10)))
+    mantissa = np.int64(x * _POWERS[decimals] + 0.5)
+    shown = np.float64(mantissa) * _INVERSES[decimals]
+    if abs(shown - x) > x * _SAFE:
+        decimals += 1
+        mantissa = np.int64(x * _POWERS[decimals] + 0.5)
+        shown = np.float64(mantissa) * _INVERSES[decimals]
+    whole = np.int64(shown + 1e-13)  # the fraction is 0 or at least 1e-11
+    fraction = mantissa - whole * _WHOLE_POWERS[decimals]
+    if whole >= 10:
+        tens = (whole * 103) >> 10
+        buffer[at] = 48 + tens
         at += 1
-        rest = mantissa % power
-        for i in range(shown - 1, -1, -1):
-            buffer[at + i] = 48 + rest % 10
-            rest //= 10
-        at += shown
+        whole -= 10 * tens
+    buffer[at] = 48 + whole
+    if fraction == 0:
+        return at + 1
+    buffer[at + 1] = 46
+    at += 2
+    if decimals <= 8:
+        store8(buffer, at, eight_digits(fraction * _WHOLE_POWERS[8 - decimals]))
+        at += 8
+    else:
+        fraction *= _WHOLE_POWERS[16 - decimals]
+        high = np.uint64(fraction) // np.uint64(100000000)
+        store8(buffer, at, eight_digits(high))
+        store8(buffer, at + 8, eight_digits(np.uint64(fraction) - high * np.uint64(100000000)))
+        at += 16
+    while buffer[at - 1] == 48:
+        at -= 1
     return at
 
 
 @kernel
-def _write_scientific(mantissa, exponent, buffer, at):  # type: ignore[no-untyped-def]
-    """Print mantissa * 10^-(exponent + 8) as d.dddddddde-XX."""
-    while mantissa >= 1000000000:
+def _write_small(x, buffer, at):  # type: ignore[no-untyped-def]
+    """Print 0 < x < 0.001 as d.dddddddde-X."""
+    exponent = -np.int64(math.floor(math.log10(x)))
+    scaled = x * 10.0**exponent * 1e8  # two steps, since 10^53 times the smallest float32 would do but 10^61 is no exact power
+    mantissa = np.int64(math.floor(scaled + 0.5))
+    if mantissa >= 1000000000:
         mantissa //= 10
         exponent -= 1
+    elif mantissa < 100000000:
+        exponent += 1
+        mantissa = np.int64(math.floor(x * 10.0**exponent * 1e8 + 0.5))
     buffer[at] = 48 + mantissa // 100000000
     buffer[at + 1] = 46
-    rest = mantissa % 100000000
-    for i in range(7, -1, -1):
-        buffer[at + 2 + i] = 48 + rest % 10
-        rest //= 10
-    buffer[at + 10] = 101
-    buffer[at + 11] = 45
-    return write_digits(np.int64(exponent), buffer, at + 12)
+    store8(buffer, at + 2, eight_digits(mantissa % 100000000))
+    at += 10
+    while buffer[at - 1] == 48:
+        at -= 1
+    if buffer[at - 1] == 46:
+        at -= 1
+    buffer[at] = 101
+    buffer[at + 1] = 45
+    if exponent >= 10:
+        buffer[at + 2] = 48 + exponent // 10
+        at += 1
+    buffer[at + 2] = 48 + exponent % 10
+    return at + 3
 
 
 @kernel
 def write_lines(
-    node, stop, order, path, has_back_off, word, log10_prob, log10_bow, first_child, blob, offsets, longest_token, buffer
+    node, stop, order, path, prefix, borders, has_back_off, word, log10_prob, log10_bow, first_child, blob, offsets, longest_token, buffer
 ):  # type: ignore[no-untyped-def]
     """Print n-grams node..stop of one order until the buffer is nearly full: (next node, bytes written).
 
     `path[k]` is the node of the current n-gram's prefix of length k + 1; it only ever moves forward, so a whole order costs one pass over
-    all lower ones.
+    all lower ones. borders[0] < 0 on the first call of an order.
     """
     at = 0
-    room = 2 * NUMBER_WIDTH + order * (longest_token + 1) + 2
+    room = 2 * NUMBER_WIDTH + order * (longest_token + 1) + 2 + 2 * PADDING
     while node < stop and at + room <= len(buffer):
-        path[order - 1] = node
-        for k in range(order - 2, -1, -1):
-            while first_child[path[k] + 1] <= path[k + 1]:
-                path[k] += 1
-        at = write_number(log10_prob[node], buffer, at)
-        for k in range(order):
-            buffer[at] = 9 if k == 0 else 32
-            at += 1
-            token = word[path[k]]
-            for i in range(offsets[token], offsets[token + 1]):
-                buffer[at] = blob[i]
-                at += 1
-        if has_back_off:
+        run_stop = stop
+        if order > 1:
+            path[order - 1] = node
+            _spell_context(order, path, prefix, borders, word, first_child, blob, offsets)
+            run_stop = min(stop, np.int64(first_child[path[order - 2] + 1]))
+        length = borders[order - 2] if order > 1 else 0
+        while node < run_stop and at + room <= len(buffer):
+            at = write_number(log10_prob[node], buffer, at)
             buffer[at] = 9
-            at = write_number(log10_bow[node], buffer, at + 1)
-        buffer[at] = 10
-        at += 1
-        node += 1
+            at += 1
+            copy_string(prefix, 0, length, buffer, at)
+            at += length
+            token = word[node]
+            copy_string(blob, offsets[token], offsets[token + 1] - offsets[token], buffer, at)
+            at += offsets[token + 1] - offsets[token]
+            if has_back_off:
+                buffer[at] = 9
+                at = write_number(log10_bow[node], buffer, at + 1)
+            buffer[at] = 10
+            at += 1
+            node += 1
     return node, at
+
+
+@kernel
+def _spell_context(order, path, prefix, borders, word, first_child, blob, offsets):  # type: ignore[no-untyped-def]
+    """Move path forward to the prefixes of the n-gram path[order-1] and spell anew what changed of its context."""
+    changed = order - 1
+    for k in range(order - 2, -1, -1):
+        moved = False
+        while first_child[path[k] + 1] <= path[k + 1]:
+            path[k] += 1
+            moved = True
+        if moved or borders[0] < 0:
+            changed = k
+        else:
+            break
+    for k in range(changed, order - 1):
+        at = borders[k - 1] if k > 0 else np.int64(0)
+        token = word[path[k]]
+        length = offsets[token + 1] - offsets[token]
+        copy_string(blob, offsets[token], length, prefix, at)
+        prefix[at + length] = 32
+        borders[k] = at + length + 1

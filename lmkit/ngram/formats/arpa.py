@@ -1,7 +1,7 @@
 """ARPA files: the text format that every n-gram toolkit reads and writes. Written to the bit, read in bounded steps and checked.
 
-Format: `\\data\\`, a line `ngram n=count` an order, then for each order `\\n-grams:` and a line an n-gram: log10 probability, words, and below the highest
-order the log10 back-off weight; `\\end\\`. docs/file-formats.md tells the conventions for <s>, <unk> and zero probabilities.
+Format: `\data\`, a line `ngram n=count` an order, then for each order `\n-grams:` and a line an n-gram: log10 probability, words, and
+below the highest order the log10 back-off weight; `\end\`. docs/file-formats.md tells the conventions for <s>, <unk> and zero.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from typing import BinaryIO
 import numpy as np
 
 from lmkit import _files, _progress
-from lmkit.errors import FormatError, InputError
+from lmkit.errors import FormatError
 from lmkit.ngram.backoff import BackoffTrie
 from lmkit.ngram.formats import _kernels_arpa_read as read_kernels
 from lmkit.ngram.formats import _kernels_arpa_write as write_kernels
-from lmkit.text.vocabulary import Vocabulary
+from lmkit.ngram.formats._arpa_lines import Lines, shorten
+from lmkit.ngram.formats.levels import LevelBuilder, RepeatedNgram
+from lmkit.numeric import _kernels_hash
+from lmkit.numeric._kernels_memory import PADDING
+from lmkit.text.vocabulary import Vocabulary, empty_table, frozen, gather_strings
 
-_BUFFER = 1 << 24
-_ROWS = 1 << 16
-_MAXIMUM_LINE = 1 << 26
-_ZERO = -99.0
-"""What ARPA files write for log10(0)."""
+_BUFFER = 1 << 20
+_ROWS = 1 << 12
+_SPECIALS = (b"<unk>", b"<s>", b"</s>")
 
 _PROBLEMS = {
     read_kernels.BAD_NUMBER: "a number was expected at its start or end",
@@ -36,7 +38,7 @@ _PROBLEMS = {
 }
 
 
-# -- writing ---------------------------------------------------------------------------------------------------------------------------------
+# -- writing -------------------------------------------------------------------------------------------------------------------------------
 
 
 def write_arpa(path: str | os.PathLike[str], trie: BackoffTrie, vocabulary: Vocabulary) -> None:
@@ -55,15 +57,18 @@ def write_arpa(path: str | os.PathLike[str], trie: BackoffTrie, vocabulary: Voca
 
 def _lines(trie: BackoffTrie, vocabulary: Vocabulary, order: int, progress: _progress.Progress) -> Iterator[memoryview]:
     longest = int(np.diff(vocabulary.offsets).max())
-    buffer = np.empty(max(_BUFFER, 4 * (order * (longest + 1) + 64)), np.uint8)
-    path = trie.order_start[:order].copy()
+    line = order * (longest + 1) + 64 + 2 * PADDING
+    buffer = np.empty(max(_BUFFER, 4 * line), np.uint8)
+    prefix, borders = np.empty(line, np.uint8), np.full(order, -1, np.int64)
+    path = trie.order_start[:order].astype(np.int64)
     node, stop = int(trie.order_start[order - 1]), int(trie.order_start[order])
+    blob = np.concatenate([vocabulary.blob, np.zeros(PADDING, np.uint8)])
+    arrays = frozen(trie.word), frozen(trie.log10_prob), frozen(trie.log10_bow), frozen(trie.first_child)
     while node < stop:
         start = node
         node, used = write_kernels.write_lines(
-            node, stop, order, path, order < trie.order, trie.word, trie.log10_prob, trie.log10_bow, trie.first_child,
-            vocabulary.blob, vocabulary.offsets, longest, buffer,
-        )  # fmt: skip
+            node, stop, order, path, prefix, borders, order < trie.order, *arrays, blob, frozen(vocabulary.offsets), longest, buffer
+        )
         progress.advance(node - start)
         yield memoryview(buffer[:used])
 
@@ -78,11 +83,14 @@ def _open_for_writing(path: Path, compressed: bool) -> Iterator[BinaryIO]:
             yield raw
 
 
-# -- reading ---------------------------------------------------------------------------------------------------------------------------------
+# -- reading -------------------------------------------------------------------------------------------------------------------------------
 
 
 def read_arpa(path: str | os.PathLike[str]) -> tuple[BackoffTrie, Vocabulary, bool, list[str]]:
-    """Read a model.
+    """Read a model, plain or compressed, as KenLM, SRILM, IRSTLM and others write it.
+
+    A context that is missing as an n-gram of its own is inserted with its backed-off probability, and a note says so. IRSTLM's iARPA, whose
+    probabilities lack the share of the lower order, is completed: p + back-off of the context * p of the lower order.
 
     Returns
     -------
@@ -91,11 +99,11 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[BackoffTrie, Vocabulary, bo
     Raises
     ------
     InputError : if the file is missing.
-    FormatError : with the line, if it is cut, miscounts, holds NaN or a probability above 1, or repeats or lacks an n-gram.
+    FormatError : with the line, if it is cut, miscounts, holds NaN or a probability above 1, or repeats an n-gram.
     """
-    with _Lines(Path(path)) as lines:
-        declared = _read_counts(lines)
-        reader = _Reader(lines, len(declared))
+    with Lines(Path(path)) as lines:
+        declared, is_incomplete = _read_counts(lines)
+        reader = _Reader(lines, len(declared), is_incomplete)
         with _progress.Progress("reading ARPA", sum(declared), "n-gram") as progress:
             for order, count in enumerate(declared, 1):
                 reader.read_section(order, count, progress)
@@ -103,79 +111,14 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[BackoffTrie, Vocabulary, bo
     return reader.finish()
 
 
-class _Lines:
-    """A file as blocks of bytes with a cursor that knows its line number."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.number = 0  # of lines before the cursor
-        self.data = np.empty(0, np.uint8)
-        self.at = 0
-        self._ended = False
-        try:
-            self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 closed by __exit__
-            if self._file.read(2) == b"\x1f\x8b":
-                self._file.close()
-                self._file = gzip.open(path, "rb")  # type: ignore[assignment]
-            else:
-                self._file.seek(0)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file. Check the path.") from None
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
-
-    def refill(self) -> bool:
-        """Read another block behind what is left; False at the end of the file. The last line gets its LF."""
-        if self._ended:
-            return False
-        try:
-            block = self._file.read(_BUFFER)
-        except (OSError, EOFError) as error:
-            raise FormatError(f"{self.path}: can't be unpacked after line {self.number:,}: {error}. Copy the file again.") from None
-        rest = self.data[self.at :]
-        if not block:
-            self._ended = True
-            block = b"\n" if len(rest) and rest[-1] != 10 else b""
-        if len(rest) > _MAXIMUM_LINE:
-            raise FormatError(f"{self.path}, line {self.number + 1:,}: is longer than {_MAXIMUM_LINE:,} bytes. This is no ARPA file.")
-        self.data = np.concatenate([rest, np.frombuffer(block, np.uint8)])
-        self.at = 0
-        return bool(block)
-
-    def next(self) -> str | None:
-        """The next line without its end, or None at the end of the file."""
-        while True:
-            ends = np.flatnonzero(self.data[self.at : self.at + 4096] == 10)
-            if len(ends) == 0:
-                ends = np.flatnonzero(self.data[self.at :] == 10)
-            if len(ends):
-                line = self.data[self.at : self.at + int(ends[0])].tobytes()
-                self.at += int(ends[0]) + 1
-                self.number += 1
-                return line.decode("utf-8", "replace").strip(" \t\r\0")
-            if not self.refill():
-                return None
-
-    def next_filled(self) -> str | None:
-        """The next line that is not blank."""
-        line = self.next()
-        while line == "":
-            line = self.next()
-        return line
-
-    def expect(self, expected: str, otherwise: str) -> None:
-        line = self.next_filled()
-        if line != expected:
-            found = "the file ends" if line is None else f"found {_shorten(line)}"
-            raise FormatError(f"{self.path}, line {self.number:,}: expected {expected} but {found}: {otherwise}.")
-
-
-def _read_counts(lines: _Lines) -> list[int]:
+def _read_counts(lines: Lines) -> tuple[list[int], bool]:
+    """The number of n-grams of each order, and whether this is IRSTLM's incomplete ARPA."""
     line = lines.next_filled()
+    is_incomplete = line is not None and line.split()[0] == "iARPA"
+    if line is not None and line.split()[0] in ("qARPA", "blmt", "Qblmt", "blmtI", "QblmtI"):
+        raise FormatError(
+            f"{lines.path}: IRSTLM's {line.split()[0]} format can't be read. Make ARPA of it: compile-lm --text=yes IN OUT.arpa."
+        )
     while line is not None and line != "\\data\\":
         line = lines.next_filled()
     if line is None:
@@ -189,182 +132,190 @@ def _read_counts(lines: _Lines) -> list[int]:
             if int(match[1]) != len(counts) + 1:
                 raise FormatError(f"{lines.path}, line {lines.number:,}: order {match[1]} where {len(counts) + 1} was expected.")
             counts.append(int(match[2]))
-        elif line == "" or line is None:
+        elif line is None or (line == "" and counts):
             break
         elif line.startswith("\\"):
             lines.at, lines.number = before
             break
-        else:
-            raise FormatError(f"{lines.path}, line {lines.number:,}: expected 'ngram {len(counts) + 1}=COUNT', found {_shorten(line)}.")
+        elif line:
+            raise FormatError(f"{lines.path}, line {lines.number:,}: expected 'ngram {len(counts) + 1}=COUNT', found {shorten(line)}.")
     if not counts:
         raise FormatError(f"{lines.path}, line {lines.number:,}: no 'ngram 1=COUNT' line behind \\data\\. The file is cut.")
-    _check_size(lines, counts)
-    return counts
-
-
-def _check_size(lines: _Lines, counts: list[int]) -> None:
-    """Refuse counts that the file can't hold, before anything is allocated for them."""
-    if isinstance(lines._file, gzip.GzipFile):
-        return  # rows are then stored as they are met, so a forged count costs nothing either
     least = sum(count * (2 * order + 2) for order, count in enumerate(counts, 1))
-    size = os.fstat(lines._file.fileno()).st_size
-    if least > size:
+    if (
+        lines.size is not None and least > lines.size
+    ):  # refused before anything is allocated for them; a compressed file grows what it needs
         raise FormatError(
-            f"{lines.path}: declares {sum(counts):,} n-grams, which take at least {least:,} bytes, but the file has {size:,}. It is cut or forged."
+            f"{lines.path}: declares {sum(counts):,} n-grams, which take at least {least:,} bytes, but the file has {lines.size:,}."
+            " It is cut or forged."
         )
+    return counts, is_incomplete
 
 
 class _Reader:
-    """Collects the sections, order by order, into the levels of a trie."""
+    """Collects the sections, order by order."""
 
-    def __init__(self, lines: _Lines, order: int) -> None:
+    def __init__(self, lines: Lines, order: int, is_incomplete: bool) -> None:
         self.lines = lines
         self.order = order
+        self.is_incomplete = is_incomplete
         self.notes: list[str] = []
-        self.words: list[np.ndarray] = []
-        self.first_children: list[np.ndarray] = []
-        self.probabilities: list[np.ndarray] = []
-        self.back_offs: list[np.ndarray] = []
+        self.levels = LevelBuilder(str(lines.path))
         self.has_boundaries = True
 
     def read_section(self, order: int, declared: int, progress: _progress.Progress) -> None:
         self.lines.expect(f"\\{order}-grams:", f"the header declares {self.order} orders")
         first_line = self.lines.number + 1
-        tokens: list[bytes] = []
-        ids: list[np.ndarray] = []
-        numbers: list[np.ndarray] = []
-        rows = 0
+        section = _Section(declared if self.lines.size is not None else 0, order)
         room = max(1, _ROWS // order)
-        block_numbers, spans = np.empty((room, 2)), np.empty((room, order, 2), np.int64)
-        while rows < declared:
-            wanted = min(room, declared - rows)
-            start = self.lines.at
-            read, self.lines.at, status = read_kernels.read_lines(self.lines.data, start, wanted, order, block_numbers, spans)
+        starts, lengths, keys = np.empty((room, order), np.int64), np.empty((room, order), np.int32), np.empty((room, order), np.uint64)
+        strings: list[tuple[np.ndarray, np.ndarray]] = []
+        while section.rows < declared:
+            wanted = min(room, declared - section.rows)
+            probabilities, back_offs, ids = section.room(wanted)
+            read, self.lines.at, status = read_kernels.scan_lines(
+                self.lines.data, self.lines.used, self.lines.at, wanted, order, probabilities, back_offs, starts, lengths, keys
+            )
             self.lines.number += read
             if read:
+                cut = starts[:read].reshape(-1), lengths[:read].reshape(-1), keys[:read].reshape(-1)
                 if order == 1:
-                    tokens += [self.lines.data[a:b].tobytes() for a, b in spans[:read, 0]]
+                    strings.append(self._pack(*cut[:2]))
                 else:
-                    ids.append(self._look_up(spans[:read], order))
-                numbers.append(block_numbers[:read].copy())
-                rows += read
+                    self._look_up(*cut, ids[:read].reshape(-1), order)
+                section.rows += read
                 progress.advance(read)
             if status != read_kernels.OK:
-                self._refuse(order, status, rows, declared)
+                self._refuse(order, status, section.rows, declared)
             elif read < wanted and not self.lines.refill():
-                self._refuse(order, read_kernels.SECTION_END, rows, declared)
-        columns = np.concatenate(numbers) if numbers else np.empty((0, 2))
+                self._refuse(order, read_kernels.SECTION_END, section.rows, declared)
+        probabilities, back_offs, ids = section.columns()
         if order == 1:
-            self._unigrams(tokens, columns, first_line)
+            self._add_unigrams(strings, probabilities, back_offs, first_line)
         else:
-            grams = np.concatenate(ids) if ids else np.empty((0, order), np.int32)
-            self._add_level(order, grams, columns, first_line)
+            self._add(ids, probabilities, back_offs, first_line)
 
-    def _look_up(self, spans: np.ndarray, order: int) -> np.ndarray:
-        """int32 (R, order): ids of the words at the spans. Raises FormatError at the first that is no unigram."""
-        flat = spans.reshape(-1, 2)
-        blob = np.empty(int((flat[:, 1] - flat[:, 0]).sum()), np.uint8)
-        offsets = np.empty(len(flat) + 1, np.int64)
-        read_kernels.pack_spans(self.lines.data, flat, blob, offsets)
-        found = self.vocabulary.find_packed(blob, offsets)
-        for place in np.flatnonzero(found < 0):
-            word = blob[offsets[place] : offsets[place + 1]].tobytes().decode("utf-8", "replace")
-            if word != "<UNK>":
-                line = self.lines.number - len(spans) + int(place) // order + 1
-                raise FormatError(f"{self.lines.path}, line {line:,}: the word {word!r} is not among the 1-grams.")
-            found[place] = Vocabulary.UNK
-        return found.reshape(-1, order)
+    def _pack(self, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        blob, offsets = np.empty(int(lengths.sum(dtype=np.int64)), np.uint8), np.empty(len(starts) + 1, np.int64)
+        read_kernels.pack_words(self.lines.data, starts, lengths, blob, offsets)
+        return blob, offsets
+
+    def _look_up(self, starts: np.ndarray, lengths: np.ndarray, keys: np.ndarray, ids: np.ndarray, order: int) -> None:
+        """Fill ids (R * order,). Raises FormatError at the first word that is no unigram."""
+        vocabulary = self.vocabulary
+        read_kernels.look_up_words(
+            self.lines.data, starts, lengths, keys, frozen(vocabulary.blob), frozen(vocabulary.offsets), self._table, ids
+        )
+        if len(ids) and ids.min() < 0:
+            for place in np.flatnonzero(ids < 0):
+                word = self.lines.data[starts[place] : starts[place] + lengths[place]].tobytes().decode("utf-8", "replace")
+                if word != "<UNK>":
+                    line = self.lines.number - len(ids) // order + int(place) // order + 1
+                    raise FormatError(f"{self.lines.path}, line {line:,}: the word {word!r} is not among the 1-grams.")
+                ids[place] = Vocabulary.UNK
 
     def _refuse(self, order: int, status: int, rows: int, declared: int) -> None:
         path, line = self.lines.path, self.lines.number + 1
         if status == read_kernels.SECTION_END:
             raise FormatError(
-                f"{path}, line {line:,}: the header declares {declared:,} {order}-grams, but only {rows:,} stand here. The file is cut or miscounts."
+                f"{path}, line {line:,}: the header declares {declared:,} {order}-grams, but only {rows:,} stand here."
+                " The file is cut or miscounts."
             )
+        found = shorten(self.lines.next() or "")
         if status == read_kernels.BAD_FIELDS:
-            raise FormatError(f"{path}, line {line:,}: expected a probability, {order} words and perhaps a back-off weight: {self._line()}.")
-        raise FormatError(f"{path}, line {line:,}: {_PROBLEMS[status]}: {self._line()}.")
+            raise FormatError(f"{path}, line {line:,}: expected a probability, {order} words and perhaps a back-off weight: {found}.")
+        raise FormatError(f"{path}, line {line:,}: {_PROBLEMS[status]}: {found}.")
 
-    def _line(self) -> str:
-        return _shorten(self.lines.next() or "")
-
-    def _unigrams(self, tokens: list[bytes], numbers: np.ndarray, first_line: int) -> None:
-        specials = {b"<unk>": 0, b"<s>": 1, b"</s>": 2}
-        if b"<unk>" not in tokens and b"<UNK>" in tokens:
-            specials = {b"<UNK>": 0, b"<s>": 1, b"</s>": 2}
-        words = [token for token in tokens if token not in specials]
-        self.vocabulary = self._vocabulary(words, first_line)
-        size = len(self.vocabulary)
-        places = np.empty(len(tokens), np.int64)
-        following = 3
-        seen: set[bytes] = set()
-        for row, token in enumerate(tokens):
-            if token in specials:
-                if token in seen:
-                    raise FormatError(f"{self.lines.path}, line {first_line + row:,}: {token.decode()} stands there twice.")
-                seen.add(token)
-                places[row] = specials[token]
-            else:
-                places[row] = following
-                following += 1
-        probability, back_off = np.full(size, -np.inf, np.float32), np.zeros(size, np.float32)
-        probability[places], back_off[places] = _zeros(numbers[:, 0]), _zeros(numbers[:, 1])
-        if not seen & {b"<unk>", b"<UNK>"}:
+    def _add_unigrams(
+        self, strings: list[tuple[np.ndarray, np.ndarray]], probabilities: np.ndarray, back_offs: np.ndarray, first_line: int
+    ) -> None:
+        blob = np.concatenate([part for part, _ in strings] + [np.frombuffer(b"".join(_SPECIALS), np.uint8)])
+        lengths = np.concatenate([np.diff(borders) for _, borders in strings] + [np.array([len(special) for special in _SPECIALS])])
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        count = len(lengths) - len(_SPECIALS)
+        places = [_places_of(blob, offsets, count, special) for special in _SPECIALS]
+        if len(places[0]) == 0:
+            places[0] = _places_of(blob, offsets, count, b"<UNK>")
+        for special, found in zip(_SPECIALS, places, strict=True):
+            if len(found) > 1:
+                raise FormatError(f"{self.lines.path}, line {first_line + int(found[1]):,}: {special.decode()} stands there twice.")
+        words = np.ones(count, bool)
+        words[np.concatenate(places)] = False
+        rows = np.concatenate([np.arange(count, count + len(_SPECIALS)), np.flatnonzero(words)])
+        self._make_vocabulary(*gather_strings(blob, offsets, rows), first_line)
+        own = np.concatenate([found if len(found) else [-1] for found in places] + [np.flatnonzero(words)]).astype(np.int64)
+        probability = np.where(own >= 0, probabilities[np.maximum(own, 0)] if count else 0, -np.inf).astype(np.float32)
+        back_off = np.where(own >= 0, back_offs[np.maximum(own, 0)] if count else 0, 0).astype(np.float32)
+        if len(places[0]) == 0:
             self.notes.append(f"{self.lines.path} has no <unk>: words that it does not know have probability 0.")
-        self.has_boundaries = bool(probability[2] > -np.inf)
-        self.words.append(np.arange(size, dtype=np.uint32))
-        self.probabilities.append(probability)
-        self.back_offs.append(back_off)
+        self.has_boundaries = bool(probability[Vocabulary.EOS] > -np.inf)
+        self.levels.add_unigrams(probability, back_off)
 
-    def _vocabulary(self, words: list[bytes], first_line: int) -> Vocabulary:
-        if len(set(words)) != len(words):
-            seen: set[bytes] = set()
-            for word in words:
-                if word in seen:
-                    raise FormatError(f"{self.lines.path}: the 1-gram {word.decode('utf-8', 'replace')!r} stands there twice.")
-                seen.add(word)
+    def _make_vocabulary(self, blob: np.ndarray, offsets: np.ndarray, first_line: int) -> None:
         try:
-            return Vocabulary.from_tokens(word.decode("utf-8") for word in words)
+            str(memoryview(np.ascontiguousarray(blob)), "utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"{self.lines.path}, lines {first_line:,} and on: a word is not in UTF-8 ({error.object!r}). Convert the file to UTF-8."
+                f"{self.lines.path}, lines {first_line:,} and on: a word is not in UTF-8 ({error.reason}). Convert the file to UTF-8."
             ) from None
+        self._table = empty_table(len(offsets) - 1)
+        double = _kernels_hash.build_table(frozen(blob), frozen(offsets), len(offsets) - 1, self._table)
+        if double >= 0:
+            word = blob[offsets[double] : offsets[double + 1]].tobytes().decode("utf-8", "replace")
+            raise FormatError(f"{self.lines.path}: the 1-gram {word!r} stands there twice.")
+        self.vocabulary = Vocabulary.from_tensors({"vocabulary.bytes": blob, "vocabulary.offsets": offsets}, str(self.lines.path))
 
-    def _add_level(self, order: int, grams: np.ndarray, numbers: np.ndarray, first_line: int) -> None:
-        contexts = grams[:, 0].astype(np.int64)
-        for depth in range(1, order - 1):
-            targets = np.ascontiguousarray(grams[:, depth].astype(np.uint32))
-            read_kernels.descend(contexts, targets, self.first_children[depth - 1], self.words[depth])
-        if len(contexts) and contexts.min() < 0:
-            row = int(np.argmin(contexts))
-            raise FormatError(
-                f"{self.lines.path}, line {first_line + row:,}: the context of this {order}-gram is not among the {order - 1}-grams. "
-                "Pruned files must keep the contexts of what they keep."
+    def _add(self, ids: np.ndarray, probabilities: np.ndarray, back_offs: np.ndarray, first_line: int) -> None:
+        if self.is_incomplete:
+            own, below = probabilities.astype(np.float64), self.levels.back_off_of(ids[:, :-1]) + self.levels.log10_of(ids[:, 1:])
+            probabilities = np.minimum(np.log10(10.0**own + 10.0**below), 0.0).astype(np.float32)
+        inserted = self.levels.inserted
+        try:
+            self.levels.add(ids, probabilities, back_offs)
+        except RepeatedNgram as repeated:
+            line = first_line + repeated.row
+            raise FormatError(f"{self.lines.path}, line {line:,}: this {ids.shape[1]}-gram stands there twice.") from None
+        if self.levels.inserted > inserted:
+            self.notes.append(
+                f"{self.levels.inserted - inserted:,} contexts of {ids.shape[1]}-grams are not in {self.lines.path} as n-grams of"
+                " their own; they were inserted with their backed-off probabilities, which changes no score."
             )
-        keys = (contexts.astype(np.uint64) << np.uint64(32)) | grams[:, -1].astype(np.uint64)
-        places = np.argsort(keys, kind="stable")
-        repeated = np.flatnonzero(keys[places[1:]] == keys[places[:-1]])
-        if len(repeated):
-            row = int(places[repeated[0] + 1])
-            raise FormatError(f"{self.lines.path}, line {first_line + row:,}: this {order}-gram stands there twice.")
-        children = np.bincount(contexts, minlength=len(self.words[-1]))
-        self.first_children.append(np.concatenate([[0], np.cumsum(children)]).astype(np.int64))
-        self.words.append(grams[places, -1].astype(np.uint32))
-        self.probabilities.append(_zeros(numbers[places, 0]))
-        self.back_offs.append(_zeros(numbers[places, 1]))
 
     def finish(self) -> tuple[BackoffTrie, Vocabulary, bool, list[str]]:
-        while len(self.words) > 1 and len(self.words[-1]) == 0:
-            for levels in (self.words, self.first_children, self.probabilities, self.back_offs):
-                levels.pop()
-        trie = BackoffTrie.from_levels(self.words, self.first_children, self.probabilities, self.back_offs[:-1])
-        return trie, self.vocabulary, self.has_boundaries, self.notes
+        return self.levels.to_trie(), self.vocabulary, self.has_boundaries, self.notes
 
 
-def _zeros(log10: np.ndarray) -> np.ndarray:
-    """float32, with ARPA's -99 as a probability or back-off weight of 0."""
-    return np.where(log10 <= _ZERO, -np.inf, log10).astype(np.float32)
+class _Section:
+    """Columns that grow with the lines: the whole is allocated at once only where the file is known to be long enough for it."""
+
+    def __init__(self, expected: int, order: int) -> None:
+        self.rows = 0
+        self._probabilities, self._back_offs = np.empty(expected, np.float32), np.empty(expected, np.float32)
+        self._ids = np.empty((expected if order > 1 else 0, order), np.int32)
+        self._order = order
+
+    def room(self, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Views of the next so many rows."""
+        if self.rows + rows > len(self._probabilities):
+            size = max(2 * len(self._probabilities), self.rows + rows)
+            self._probabilities, self._back_offs = _grown(self._probabilities, size), _grown(self._back_offs, size)
+            self._ids = _grown(self._ids, size if self._order > 1 else 0)
+        span = slice(self.rows, self.rows + rows)
+        return self._probabilities[span], self._back_offs[span], self._ids[span]
+
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What was read."""
+        return self._probabilities[: self.rows], self._back_offs[: self.rows], self._ids[: self.rows]
 
 
-def _shorten(line: str) -> str:
-    return repr(line if len(line) <= 60 else line[:57] + "...")
+def _grown(array: np.ndarray, size: int) -> np.ndarray:
+    larger = np.empty((size, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def _places_of(blob: np.ndarray, offsets: np.ndarray, count: int, token: bytes) -> np.ndarray:
+    """Rows below `count` whose string is this token."""
+    rows = np.flatnonzero(np.diff(offsets[: count + 1]) == len(token))
+    found: np.ndarray = rows[(blob[offsets[rows][:, None] + np.arange(len(token))] == np.frombuffer(token, np.uint8)).all(axis=1)]
+    return found
