@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_prefetch import prefetch
+from lmkit.numeric._kernels_machine import prefetch
 
 ROOT = -1
 DAMAGED = -2  # a state that no sound file leads to

@@ -14,12 +14,12 @@ from lmkit._estimator import Estimator
 from lmkit._validation import check_int
 from lmkit.errors import UsageError
 from lmkit.events import ScoredEvents
-from lmkit.ngram import _kernels_query
 from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
+from lmkit.ngram.compact import CompactTrie
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.formats import arpa, native
 from lmkit.ngram.smoothing import HeldOut, Smoothing, get_method
-from lmkit.ngram.successors import Successors
+from lmkit.ngram.successors import index_of
 from lmkit.sampling import Decoding, generate
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lmkit._container import Container
 
 _LN10 = np.log(10.0)
+
 
 def _corpus_record(corpus: EncodedCorpus) -> dict[str, Any]:
     """What the model card says of a text."""
@@ -66,7 +67,7 @@ class NgramLanguageModel(Estimator):
     Attributes
     ----------
     order_ : int, longest n-gram in the model.
-    trie_ : `BackoffTrie`.
+    trie_ : `BackoffTrie`, or `CompactTrie` after `compact`.
     notes_ : list of sentences about the training that the user should see.
     metadata_ : JSON-able dict, how the model was made.
 
@@ -147,9 +148,9 @@ class NgramLanguageModel(Estimator):
             return corpus.vocabulary
         return corpus.vocabulary.cut(min_count=min_count, max_size=size)
 
-    def _install(self, trie: BackoffTrie, vocabulary: Vocabulary, options: TextOptions, is_normalised: bool = True) -> None:
+    def _install(self, trie: BackoffTrie | CompactTrie, vocabulary: Vocabulary, options: TextOptions, is_normalised: bool = True) -> None:
         self.trie_ = trie
-        self.successors_ = Successors(trie, len(vocabulary), Vocabulary.BOS)
+        self.successors_ = index_of(trie, len(vocabulary), Vocabulary.BOS)
         self.order_ = trie.order
         self.vocabulary_ = vocabulary
         self.text_options_ = options
@@ -173,10 +174,8 @@ class NgramLanguageModel(Estimator):
         return self.is_normalised_
 
     @property
-    def _begin_state(self) -> int:
-        if not self.text_options_.sentence_boundaries:
-            return _kernels_query.ROOT
-        return self.trie_.state_of([Vocabulary.BOS])
+    def _begin_state(self) -> Any:
+        return self.trie_.state_of([Vocabulary.BOS] if self.text_options_.sentence_boundaries else [])
 
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
         """Score every token of a text, and the end of every sentence.
@@ -202,18 +201,18 @@ class NgramLanguageModel(Estimator):
         return ScoredEvents.of_corpus(encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off)
 
     def initial_state(self, batch: int = 1) -> np.ndarray:
-        """States before the first word, int64 (batch,)."""
+        """States before the first word, int64 (batch,), or (batch, order) of a compact model."""
         self._check_fitted("trie_")
-        return np.full(batch, self._begin_state, np.int64)
+        return np.repeat(np.asarray(self._begin_state)[np.newaxis], batch, axis=0)
 
     def advance(self, state: np.ndarray, token_ids: Sequence[int] | np.ndarray) -> np.ndarray:
-        """States after one more word each, int64 (batch,)."""
+        """States after one more word each, as `initial_state` gives them."""
         return self.trie_.advance(state, np.asarray(token_ids))
 
     def log_probs(self, state: np.ndarray) -> np.ndarray:
         """Natural logarithms of the next word's probabilities, float64 (batch, vocabulary); -inf for `<s>`."""
         self._check_fitted("trie_")
-        rows = [self.trie_.distribution(int(one), len(self.vocabulary_))[0] for one in state]
+        rows = [self.trie_.distribution(one, len(self.vocabulary_))[0] for one in state]
         result = np.stack(rows) * _LN10
         result[:, Vocabulary.BOS] = -np.inf
         return result
@@ -227,7 +226,7 @@ class NgramLanguageModel(Estimator):
     def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
         """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
         check_int("next_words", "top", top, minimum=1)
-        ids, log10, lengths = self.successors_.top(int(self._state_after(prompt)[0]), top)
+        ids, log10, lengths = self.successors_.top(self._state_after(prompt)[0], top)
         tokens = self.vocabulary_.decode(ids)
         return [NextWord(*row) for row in zip(tokens, (10.0**log10).tolist(), lengths.tolist(), strict=True)]
 
@@ -258,7 +257,7 @@ class NgramLanguageModel(Estimator):
         tokens = encode_prompt(prompt, self.text_options)
         if not self.is_normalised_:
             raise UsageError("This model's scores are no probabilities, so they can't be drawn from in batches. Use generate instead.")
-        states = np.full(count, self._state_after(prompt)[0], np.int64)
+        states = np.repeat(self._state_after(prompt), count, axis=0)
         ids, lengths = self.successors_.draw(
             states,
             max_tokens,
@@ -293,6 +292,32 @@ class NgramLanguageModel(Estimator):
             state = self.advance(state, [int(token_id)])
         return state
 
+    # -- forms -------------------------------------------------------------------------------------------------------------------------------
+
+    def fast_trie(self) -> BackoffTrie:
+        """The fast form of the model's n-grams; made in memory if the model is compact."""
+        self._check_fitted("trie_")
+        return self.trie_.expand() if isinstance(self.trie_, CompactTrie) else self.trie_
+
+    def compact(self, bits: int | None = None) -> NgramLanguageModel:
+        """The same model in its compact form: about 8 bytes an n-gram, or 4.5 with bits=8, for slower queries.
+
+        bits : None keeps every probability; 2 to 16 rounds probabilities and back-off weights to so many bits, which costs some perplexity and
+            leaves sums that are not exactly one.
+        """
+        return self._in_form(CompactTrie.from_trie(self.fast_trie(), bits), {"form": "compact", "quantised_bits": bits})
+
+    def fast(self) -> NgramLanguageModel:
+        """The same model in its fast form, which every model has that was not made by `compact`."""
+        return self._in_form(self.fast_trie(), {"form": "fast"})
+
+    def _in_form(self, trie: BackoffTrie | CompactTrie, record: dict[str, Any]) -> NgramLanguageModel:
+        model = type(self)(**self.get_params())
+        model._install(trie, self.vocabulary_, self.text_options_, self.is_normalised_)
+        model.notes_ = list(self.notes_)
+        model.metadata_ = {**self.metadata_, "storage": {**self.metadata_.get("storage", {}), **record}}
+        return model
+
     # -- files -------------------------------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -309,7 +334,7 @@ class NgramLanguageModel(Estimator):
     def write_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write an ARPA file, gzipped if the name ends in .gz. Reading it back gives the same probabilities to the bit. Raises OutputError."""
         self._check_fitted("trie_")
-        arpa.write_arpa(path, self.trie_, self.vocabulary_)
+        arpa.write_arpa(path, self.fast_trie(), self.vocabulary_)
 
     @classmethod
     def from_container(cls, container: Container) -> NgramLanguageModel:

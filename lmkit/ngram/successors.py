@@ -8,10 +8,18 @@ import numpy as np
 
 from lmkit.errors import FormatError
 from lmkit.ngram import _kernels_successors as kernels
+from lmkit.ngram._kernels_query import ROOT, is_state
 from lmkit.ngram.backoff import BackoffTrie
+from lmkit.ngram.compact import CompactTrie
 
 _CUMULATED_ORDERS = 3
 """Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the way."""
+
+
+def index_of(trie: BackoffTrie | CompactTrie, vocabulary_size: int, begin_id: int) -> Successors | CompactSuccessors:
+    """The forward index of a model in either form."""
+    kind = CompactSuccessors if isinstance(trie, CompactTrie) else Successors
+    return kind(trie, vocabulary_size, begin_id)  # type: ignore[arg-type]
 
 
 class Successors:
@@ -48,7 +56,7 @@ class Successors:
         linear[self.begin_id] = 0.0
         return np.cumsum(linear, out=linear)
 
-    def top(self, state: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def top(self, state: int | np.integer, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The most probable words after a state: ids int64, log10 probabilities float64, n-gram lengths int8, at most `count`, most probable first.
 
         Time grows with the number of words seen after the context and its shorter forms. Words with probability 0 are not listed.
@@ -80,3 +88,41 @@ class Successors:
         if damaged:
             raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
         return ids, lengths
+
+
+class CompactSuccessors:
+    """The same for the compact form: lists from the whole distribution, and draws from a fast form that is made in memory at the first draw."""
+
+    def __init__(self, trie: CompactTrie, vocabulary_size: int, begin_id: int) -> None:
+        self.trie = trie
+        self.vocabulary_size = vocabulary_size
+        self.begin_id = begin_id
+
+    @functools.cached_property
+    def _fast(self) -> Successors:
+        return Successors(self.trie.expand(), self.vocabulary_size, self.begin_id)
+
+    def top(self, state: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `Successors.top`, in time proportional to the vocabulary."""
+        log10, lengths = self.trie.distribution(state, self.vocabulary_size)
+        log10[self.begin_id] = -np.inf
+        ids = np.argsort(-log10, kind="stable")[:count]
+        ids = ids[np.isfinite(log10[ids])]
+        return ids, log10[ids], lengths[ids]
+
+    def draw(
+        self, states: np.ndarray, longest: int, rng: np.random.Generator, *, end_id: int, refused_id: int = -1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `Successors.draw`."""
+        different, place = np.unique(states, axis=0, return_inverse=True)
+        fast = np.array([self._fast_state(state) for state in different], np.int64)
+        return self._fast.draw(fast[place.reshape(-1)], longest, rng, end_id=end_id, refused_id=refused_id)
+
+    def _fast_state(self, state: np.ndarray) -> int:
+        """The node in the fast form of the longest suffix that the state knows and that matters as a context."""
+        trie = self._fast.trie
+        for level in range(trie.order - 2, -1, -1):
+            node = int(trie.order_start[level] + state[level])
+            if state[level] >= 0 and is_state(node, trie.nodes):
+                return node
+        return ROOT

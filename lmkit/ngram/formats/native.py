@@ -10,26 +10,35 @@ import numpy as np
 from lmkit._container import Container, write_container
 from lmkit.errors import FormatError
 from lmkit.ngram.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
+from lmkit.ngram.compact import CompactTrie
 from lmkit.text.vocabulary import Vocabulary
 
 KIND = "ngram"
 
 
-def write_native(path: str | os.PathLike[str], trie: BackoffTrie, vocabulary: Vocabulary, metadata: dict[str, Any]) -> None:
+def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, vocabulary: Vocabulary, metadata: dict[str, Any]) -> None:
     """Write a model. Raises OutputError if it can't be written."""
-    tensors = {
-        "trie.order_start": trie.order_start,
-        "trie.word": trie.word,
-        "trie.nodes": _as_columns(trie.nodes),
-        "trie.leaves": _as_columns(trie.leaves),
-    }
+    if isinstance(trie, CompactTrie):
+        tensors = trie.to_tensors()
+    else:
+        tensors = {
+            "trie.order_start": trie.order_start,
+            "trie.word": trie.word,
+            "trie.nodes": _as_columns(trie.nodes),
+            "trie.leaves": _as_columns(trie.leaves),
+        }
     write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()})
 
 
-def read_native(container: Container) -> tuple[BackoffTrie, Vocabulary]:
+def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabulary]:
     """The trie and the vocabulary of an opened file, memory-mapped. Raises FormatError if their sizes don't fit together."""
     where = str(container.path)
     vocabulary = Vocabulary.from_tensors(container, where)
+    if "compact.layout" in container:
+        compact = CompactTrie.from_tensors(container, where)
+        if compact.sizes[0] != len(vocabulary):
+            raise FormatError(f"{where}: has {compact.sizes[0]:,} 1-grams for {len(vocabulary):,} words. The file is damaged.")
+        return compact, vocabulary
     trie = BackoffTrie(
         word=container.array("trie.word", np.uint32, ndim=1),
         nodes=_as_records(container, "trie.nodes", NODE, WIDE_NODE),
