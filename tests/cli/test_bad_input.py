@@ -169,7 +169,7 @@ class TestOutputs:
         words = [sys.executable, "-m", "lmkit_cli", *map(str, train(text, "--out", tmp_path / name))]
         surroundings = os.environ | {"LMKIT_CACHE": str(tmp_path / "cache")}
         first = [*words[:-4], "--out", str(tmp_path / f"first-{name}"), *words[-2:]]
-        subprocess.run(first, check=True, capture_output=True)  # so that all kernels are compiled and stored
+        subprocess.run(first, check=True, capture_output=True, env=surroundings)  # so that all kernels are compiled and stored
         (tmp_path / f"first-{name}").unlink()
         done = subprocess.run(words, capture_output=True, text=True, preexec_fn=limit, env=surroundings)
         assert done.returncode == 1
