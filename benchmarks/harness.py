@@ -1,4 +1,5 @@
-"""What all benchmarks share: commands as whole processes, run in turn, with their wall time, CPU time and peak memory; ratios of medians."""
+"""What all benchmarks share: commands as whole processes, run in turn, with their wall time, CPU time and peak memory; ratios of
+medians."""
 
 from __future__ import annotations
 
@@ -29,8 +30,11 @@ class Run:
         return Run(self.wall + other.wall, self.cpu + other.cpu, max(self.memory, other.memory))
 
 
-def run_command(command: Sequence[str], *, stdin: Path | None = None, stdout: Path | None = None, env: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end; keep this process small, since its memory is the least that is measured. Raises RuntimeError with its last words if it fails."""
+def run_command(
+    command: Sequence[str], *, stdin: Path | None = None, stdout: Path | None = None, env: Mapping[str, str] | None = None
+) -> Run:
+    """Run a command to its end; keep this process small, since its memory is the least that is measured. Raises RuntimeError with its
+    last words if it fails."""
     with open(stdin or os.devnull, "rb") as source, open(stdout or os.devnull, "wb") as sink:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
@@ -58,7 +62,11 @@ def alternate(contestants: Mapping[str, Any], rounds: int, warm_ups: int = 1) ->
     for turn in range(-warm_ups, rounds):
         for name, contestant in contestants.items():
             run = contestant()
-            print(f"{'warm-up' if turn < 0 else f'round {turn + 1}':8} {name:32} wall {run.wall:8.2f} s  CPU {run.cpu:8.2f} s  {run.memory:8.0f} MB", flush=True)
+            turn_name = "warm-up" if turn < 0 else f"round {turn + 1}"
+            print(
+                f"{turn_name:8} {name:32} wall {run.wall:8.2f} s  CPU {run.cpu:8.2f} s  {run.memory:8.0f} MB",
+                flush=True,
+            )
             if turn >= 0:
                 runs[name].append(run)
     return runs

@@ -2,9 +2,10 @@
 
     python benchmarks/ngram_estimation.py TEXT [--order 5] [--rounds 5] [--kenlm BIN_FOLDER]
 
-BIN_FOLDER holds lmplz and build_binary, built from kpu/kenlm with CMAKE_BUILD_TYPE=Release and -O3 -march=native. Without it lmkit's own figures are printed.
-KenLM runs with its default of all cores and 80 % of the memory; its binary is built in both of its forms, probing (faster queries) and trie (smaller). lmkit's kernels
-are cached by the warm-up run, its cache of encoded texts is cleared before every run.
+BIN_FOLDER holds lmplz and build_binary, built from kpu/kenlm with CMAKE_BUILD_TYPE=Release and -O3 -march=native. Without it lmkit's own
+figures are printed.
+KenLM runs with its default of all cores and 80 % of the memory; its binary is built in both of its forms, probing (faster queries) and
+trie (smaller). lmkit's kernels are cached by the warm-up run, its cache of encoded texts is cleared before every run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ def main() -> None:
             print("KenLM's programs were not found (--kenlm BIN_FOLDER), so these are lmkit's figures alone.")
         runs = alternate(contestants, options.rounds)
         sizes = {path.name: path.stat().st_size for path in work.iterdir() if path.is_file()}
-    details = {"text_bytes": options.text.stat().st_size, "order": options.order, "model_bytes": sizes, "kenlm": kenlm_version(options.kenlm)}
+    details = {
+        "text_bytes": options.text.stat().st_size,
+        "order": options.order,
+        "model_bytes": sizes,
+        "kenlm": kenlm_version(options.kenlm),
+    }
     report(options.name, summary(runs, "lmkit"), details)
 
 

@@ -42,13 +42,19 @@ def write_words(text: Path | None, target: Path) -> int:
     """Write the first million words, a line a line; return how many there are."""
     count = 0
     with open(target, "wb") as sink:
-        for line in default_lines() if text is None else open(text, "rb"):
+        for line in default_lines() if text is None else lines_of(text):
             words = line.split()[: WORDS - count]
             sink.write(b" ".join(words) + b"\n")
             count += len(words)
             if count == WORDS:
                 break
     return count
+
+
+def lines_of(text: Path) -> Iterator[bytes]:
+    """Lines of a file."""
+    with open(text, "rb") as file:
+        yield from file
 
 
 def default_lines() -> Iterator[bytes]:

@@ -1,9 +1,9 @@
 """The container of lmkit's own model files: safetensors layout, streamed out, memory-mapped in, never pickle.
 
-Layout (docs/file-formats.md): 8 bytes little-endian header length, a JSON header, then the tensors one after the other. The header names each tensor's
-dtype, shape and place, and under `__metadata__` a string `lmkit` that holds lmkit's own JSON: kind, format version, options, how it was made.
-Every tensor starts at a multiple of 64 bytes; the gaps are filled by named padding tensors, since safetensors allows no holes. Any
-safetensors reader can open these files.
+Layout (docs/file-formats.md): 8 bytes little-endian header length, a JSON header, then the tensors one after the other. The header names
+each tensor's dtype, shape and place, and under `__metadata__` a string `lmkit` that holds lmkit's own JSON: kind, format version, options,
+how it was made. Every tensor starts at a multiple of 64 bytes; the gaps are filled by named padding tensors, since safetensors allows no
+holes. Any safetensors reader can open these files.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ class Container(Mapping[str, np.ndarray]):
         return name in self._tensors
 
 
-def write_container(
-    path: str | os.PathLike[str], kind: str, metadata: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
-) -> None:
+def write_container(path: str | os.PathLike[str], kind: str, metadata: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
     """Write a model file, beside its target and then renamed.
 
     Parameters
@@ -214,9 +212,7 @@ def _lmkit_document(path: Path, header: dict[str, Any]) -> dict[str, Any]:
         raise FormatError(f"{path}: the lmkit entry of its header can't be read. The file is damaged.")
     version = document.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise FormatError(
-            f"{path}: written in format version {version}, this lmkit reads up to {FORMAT_VERSION}. Update lmkit to open it."
-        )
+        raise FormatError(f"{path}: written in format version {version}, this lmkit reads up to {FORMAT_VERSION}. Update lmkit to open it.")
     return document
 
 

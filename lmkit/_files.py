@@ -39,9 +39,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def explain_write_error(error: OSError, target: Path) -> OutputError:
     """Turn an OSError met while writing `target` into one sentence with the next step."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return OutputError(
-            f"{target}: the disk is full, so nothing was written there. Free some space or name another place with --out."
-        )
+        return OutputError(f"{target}: the disk is full, so nothing was written there. Free some space or name another place with --out.")
     if error.errno == errno.ENOENT:
         return OutputError(f"{target}: the folder {target.parent} does not exist. Make it, or name another place with --out.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -10,6 +10,7 @@ kernels carry no signatures, so each is compiled when it is first called.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -65,7 +66,7 @@ class _KernelLocator(caching._CacheLocator):  # type: ignore[misc]
 
 
 class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_KernelLocator]
+    _locator_classes = (_KernelLocator,)
 
 
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
@@ -79,8 +80,6 @@ def kernel(function: Function) -> Function:
     """
     dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
     if not numba.config.DISABLE_JIT:
-        try:
+        with contextlib.suppress(RuntimeError):  # no writable folder: compile anew in each process
             dispatcher._cache = _KernelCache(function)
-        except RuntimeError:  # no writable folder
-            pass
     return dispatcher  # type: ignore[no-any-return]

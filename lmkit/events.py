@@ -128,7 +128,9 @@ class ScoredEvents:
             columns = [getattr(part, field.name) for part in parts]
             arrays[field.name] = None if any(column is None for column in columns) else np.concatenate(columns)
         return ScoredEvents(
-            vocabulary_size=parts[0].vocabulary_size, vocabulary_hash=parts[0].vocabulary_hash, **arrays  # type: ignore[arg-type]
+            vocabulary_size=parts[0].vocabulary_size,
+            vocabulary_hash=parts[0].vocabulary_hash,
+            **arrays,  # type: ignore[arg-type]
         )
 
 

@@ -57,11 +57,14 @@ def test_kernels_run_without_a_writable_cache(tmp_path: Path) -> None:
 
 
 def test_importing_compiles_nothing() -> None:
-    script = (
-        "import lmkit.ngram.model, lmkit._jit as j, sys, numba.core.dispatcher as d;"
-        "ds=[v for m in list(sys.modules.values()) if m and m.__name__.startswith('lmkit') for v in vars(m).values() if isinstance(v, d.Dispatcher)];"
-        "print(len(ds), sum(len(x.signatures) for x in ds))"
-    )
+    script = """
+import sys
+import lmkit.ngram.model
+from numba.core.dispatcher import Dispatcher
+modules = [module for name, module in list(sys.modules.items()) if name.startswith("lmkit")]
+kernels = [value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)]
+print(len(kernels), sum(len(kernel.signatures) for kernel in kernels))
+"""
     found, compiled = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert int(found) > 20
     assert int(compiled) == 0

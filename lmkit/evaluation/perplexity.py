@@ -159,7 +159,9 @@ class Accounting:
         lines.append(f"{'log10 probability':<22}{_number(self.all.log_probability / _LN10):>14}")
         lines.append(f"{'vocabulary':<22}{self.vocabulary_size:>14,}   tokens that can be predicted, hash {self.vocabulary_hash[:12]}")
         if self.zero_probabilities:
-            lines.append(f"{'zero probabilities':<22}{self.zero_probabilities:>14,}   events the model holds impossible: the perplexity is infinite")
+            lines.append(
+                f"{'zero probabilities':<22}{self.zero_probabilities:>14,}   events the model holds impossible: the perplexity is infinite"
+            )
         return "\n".join(lines)
 
 

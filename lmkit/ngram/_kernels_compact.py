@@ -4,16 +4,18 @@ Level n holds the n-grams of order n + 1, sorted by context and word; an n-gram 
 
 name          dtype    shape     what
 layout        int64    (N, LAYOUT) a row a level, with the columns below
-records       uint64   (R,)      for levels 1.. one record an n-gram: word, probability, and below the highest level the back-off weight's code
+records       uint64   (R,)      for levels 1.. one record an n-gram: word, probability, and below the highest level the back-off weight's
+                                 code
 tables        float32  (K,)      values of the codes
 pointers      uint64   (P,)      for levels 1..N-2, for each n-gram a one and then as many zeros as it has children; a one at the end
 samples       int64    (Q,)      place in `pointers` of every 64th one of a level
 unigrams      float32  (V, 2)    log10 probability and log10 back-off weight of each word
 first_child   int64    (V+1,)    index in level 1 of each word's first child
-states        int64    (B, N)    for each history the index in level n of its last n + 1 words, NONE where the model has no such n-gram; column N - 1 is not used
+states        int64    (B, N)    for each history the index in level n of its last n + 1 words, NONE where the model has no such n-gram;
+                                 column N - 1 is not used
 
-The contents of mapped files are checked where they are used: a place outside the arrays turns into BROKEN, and the caller raises. Plain twin: the fast
-trie made by `CompactTrie.expand`.
+The contents of mapped files are checked where they are used: a place outside the arrays turns into BROKEN, and the caller raises. Plain
+twin: the fast trie made by `CompactTrie.expand`.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ BROKEN = -2
 LN10 = 2.302585092994046
 SAMPLING = 64
 
-# columns of layout: number of n-grams; where the records begin, in bits, their width and the widths of their three parts; where the codes' values begin
-# in tables (-1: a probability is stored as the 31 lower bits of its float32, since it is never above 1); where pointers (in bits) and samples begin
+# columns of layout: number of n-grams; where the records begin, in bits, their width and the widths of their three parts; where the
+# codes' values begin in tables (-1: a probability is stored as the 31 lower bits of its float32, since it is never above 1); where
+# pointers (in bits) begin and stop, and samples begin
 SIZE, START, WIDTH, WORD_BITS, PROB_BITS, BOW_BITS, PROB_TABLE, BOW_TABLE, POINTERS, POINTERS_STOP, SAMPLES = range(11)
 LAYOUT = 11
 
@@ -61,7 +64,9 @@ def pack_level(layout, level, words, prob_codes, bow_codes, records):  # type: i
     at = layout[level, START]
     for i in range(len(words)):
         value = np.uint64(words[i]) | (np.uint64(prob_codes[i]) << np.uint64(layout[level, WORD_BITS]))
-        write_bits(records, at, layout[level, WORD_BITS] + layout[level, PROB_BITS], value & ((np.uint64(1) << np.uint64(57)) - np.uint64(1)))
+        write_bits(
+            records, at, layout[level, WORD_BITS] + layout[level, PROB_BITS], value & ((np.uint64(1) << np.uint64(57)) - np.uint64(1))
+        )
         if layout[level, WORD_BITS] + layout[level, PROB_BITS] > 57:
             write_bits(records, at + 57, layout[level, WORD_BITS] + layout[level, PROB_BITS] - 57, value >> np.uint64(57))
         if len(bow_codes):

@@ -1,7 +1,7 @@
 """Kernels that query a back-off model stored as a trie.
 
-The nodes of all orders lie one after the other, lowest order first, each order sorted by context and word; so a unigram's node is its word id.
-T nodes in all, L of them below the highest order.
+The nodes of all orders lie one after the other, lowest order first, each order sorted by context and word; so a unigram's node is its
+word id. T nodes in all, L of them below the highest order.
 
 name         dtype     shape    what
 word         uint32    (T,)     last word of the n-gram
@@ -11,11 +11,13 @@ nodes        NODE      (L+1,)   the n-grams below the highest order, and a senti
 leaves       LEAF      (T-L,)   the n-grams of the highest order; fields: log10_prob float32, link
 order_start  int64     (N+1,)   first node of each order, and T
 
-first_child and link are int32, or int64 from 2^31 nodes on. A *state* is a node that matters as a context: it has children or a back-off weight
-other than 1. ROOT (-1) is the empty context. What a lookup needs of a node lies together in one record, since a query's time is its cache misses.
+first_child and link are int32, or int64 from 2^31 nodes on. A *state* is a node that matters as a context: it has children or a back-off
+weight other than 1. ROOT (-1) is the empty context. What a lookup needs of a node lies together in one record, since a query's time is its
+cache misses.
 
-Files are mapped, not read, when a model is opened, so their contents are checked where they are used: children must lie inside `word`, and a link must
-lead to a lower node, which also makes every walk end. What fails turns into DAMAGED, and the caller raises. Plain twin: tests/reference/ngram_twin.py.
+Files are mapped, not read, when a model is opened, so their contents are checked where they are used: children must lie inside `word`,
+and a link must lead to a lower node, which also makes every walk end. What fails turns into DAMAGED, and the caller raises. Plain twin:
+tests/reference/ngram_twin.py.
 """
 
 from __future__ import annotations
@@ -135,14 +137,12 @@ def states_after(ids, stops, length, begin_state, word, nodes, leaves):  # type:
 
 
 @kernel
-def score_segments(
-    ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, log_prob, hit_length, back_off
-):  # type: ignore[no-untyped-def]
+def score_segments(ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, log_prob, hit_length, back_off):  # type: ignore[no-untyped-def]
     """Score segments first..last of a text into the event arrays, LANES of them in lockstep so that their cache misses overlap.
 
-    ids : int32 (N,), in the model's vocabulary. A segment is ids[starts[s]:stops[s]], begins in states[s], writes from events[s] on, and with
-    ends[s] is followed by </s>. log_prob : float64, natural logarithm; hit_length : int8; back_off : float32, natural logarithm. Returns whether the
-    trie was found damaged; what was scored is then of no worth.
+    ids : int32 (N,), in the model's vocabulary. A segment is ids[starts[s]:stops[s]], begins in states[s], writes from events[s] on, and
+    with ends[s] is followed by </s>. log_prob : float64, natural logarithm; hit_length : int8; back_off : float32, natural logarithm.
+    Returns whether the trie was found damaged; what was scored is then of no worth.
     """
     damaged = False
     below = len(nodes) - 1
@@ -159,7 +159,9 @@ def score_segments(
     active = 0
     for lane in range(LANES):
         # an idle lane takes the next segment that has anything to score
-        following = _take(lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes)
+        following = _take(
+            lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes
+        )
         paid[lane] = 0.0
         active += stage[lane] != _IDLE
     while active > 0:
@@ -188,7 +190,23 @@ def score_segments(
                     stage[lane] = _enter(lane, context, target, low, nodes)
                 else:
                     following = _take(
-                        lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes
+                        lane,
+                        following,
+                        last,
+                        starts,
+                        stops,
+                        events,
+                        states,
+                        ends,
+                        ids,
+                        stage,
+                        segment,
+                        place,
+                        event,
+                        target,
+                        context,
+                        low,
+                        nodes,
                     )
                     active -= stage[lane] == _IDLE
             elif now == _LOOK:
@@ -327,7 +345,8 @@ def link_suffixes(word, nodes, order_start, suffix):  # type: ignore[no-untyped-
 
 @kernel
 def link_states(suffix, nodes, links):  # type: ignore[no-untyped-def]
-    """links[i] = the longest proper suffix that is a state, given the longest that is in the model. For one order at a time: lower orders' links are set."""
+    """links[i] = the longest proper suffix that is a state, given the longest that is in the model. For one order at a time: lower
+    orders' links are set."""
     for i in range(len(suffix)):
         shorter = np.int64(suffix[i])
         if shorter >= 0 and not is_state(shorter, nodes):

@@ -2,7 +2,8 @@
 
 name            dtype    shape    what
 by_probability  int64    (U,)     word ids by falling unigram probability, without <s>
-cumulative      float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many children
+cumulative      float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many
+                                  children
 
 The trie's arrays are those of `_kernels_query.py`. Plain twin: `next_word_distribution` there, over the whole vocabulary.
 """
@@ -19,9 +20,10 @@ from lmkit.ngram._kernels_query import DAMAGED, children, find_child, link_of, l
 def top_successors(state, wanted, excluded, vocabulary_size, by_probability, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
     """The `wanted` most probable words after a state: (ids int64, log10 p float64, n-gram lengths int8, damaged), most probable first.
 
-    A word's probability is that of the longest context that lists it. So contexts are read from the longest down, and what would enter the result from
-    a shorter one is first looked up in the longer ones; few words get that far. At the empty context words are taken by falling unigram probability
-    until no further one can enter. Among equals the lower id comes first. excluded : a word id that is left out (<s>).
+    A word's probability is that of the longest context that lists it. So contexts are read from the longest down, and what would enter
+    the result from a shorter one is first looked up in the longer ones; few words get that far. At the empty context words are taken by
+    falling unigram probability until no further one can enter. Among equals the lower id comes first. excluded : a word id that is left
+    out (<s>).
     """
     ids = np.full(wanted, -1, np.int64)
     values = np.full(wanted, -np.inf, np.float64)
@@ -105,10 +107,11 @@ def _draw_among(low, high, point, cumulative, nodes, leaves):  # type: ignore[no
 
 @kernel
 def draw_successor(state, rng, vocabulary_size, cumulative, chain, word, nodes, leaves):  # type: ignore[no-untyped-def]
-    """Draw a word after a state, exactly from the model's distribution; DAMAGED if the trie is. chain : int64 scratch, longer than the order.
+    """Draw a word after a state, exactly from the model's distribution; DAMAGED if the trie is. chain : int64 scratch, longer than the
+    order.
 
-    At a context, one of its children is drawn with the probability it has there. With what is left, a word is drawn from the shorter context, again
-    and again until it is none of those children: since p(w | c) = b(c) p(w | c') for all others, that is their distribution.
+    At a context, one of its children is drawn with the probability it has there. With what is left, a word is drawn from the shorter
+    context, again and again until it is none of those children: since p(w | c) = b(c) p(w | c') for all others, that is their distribution.
     """
     depth = 0
     chain[0] = state
@@ -146,10 +149,9 @@ def draw_successor(state, rng, vocabulary_size, cumulative, chain, word, nodes, 
 
 
 @kernel
-def draw_sentences(
-    states, longest, end_id, refused_id, rng, cumulative, vocabulary_size, chain, word, nodes, leaves, ids, lengths
-):  # type: ignore[no-untyped-def]
-    """Continue each of S histories to its end: ids int32 (S, longest) and lengths int64 (S,), the end left out. Returns whether the trie is damaged.
+def draw_sentences(states, longest, end_id, refused_id, rng, cumulative, vocabulary_size, chain, word, nodes, leaves, ids, lengths):  # type: ignore[no-untyped-def]
+    """Continue each of S histories to its end: ids int32 (S, longest) and lengths int64 (S,), the end left out. Returns whether the trie
+    is damaged.
 
     refused_id (<unk>) is drawn again whenever it comes up; -1 allows all words.
     """

@@ -36,12 +36,17 @@ class BackoffTrie:
     where: str = "the model"
 
     def __post_init__(self) -> None:
-        for name in ("word", "nodes", "leaves", "order_start"):  # read-only, so that kernels meet one type whether the arrays come from a file or not
+        for name in (
+            "word",
+            "nodes",
+            "leaves",
+            "order_start",
+        ):  # read-only, so that kernels meet one type whether the arrays come from a file or not
             view = getattr(self, name).view()
             view.flags.writeable = False
             setattr(self, name, view)
 
-    # -- making ------------------------------------------------------------------------------------------------------------------------------
+    # -- making ----------------------------------------------------------------------------------------------------------------------------
 
     @classmethod
     def from_estimates(cls, counts: NgramCounts, estimates: Estimates) -> BackoffTrie:
@@ -100,7 +105,7 @@ class BackoffTrie:
             kernels.link_states(suffix[start:stop], nodes, links)
         return cls(word, nodes, leaves, order_start)
 
-    # -- what it holds -----------------------------------------------------------------------------------------------------------------------
+    # -- what it holds ---------------------------------------------------------------------------------------------------------------------
 
     @property
     def order(self) -> int:
@@ -136,7 +141,7 @@ class BackoffTrie:
     def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.word, self.nodes, self.leaves
 
-    # -- asking ------------------------------------------------------------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------------------------------------------------------
 
     def state_of(self, history: Sequence[int] | np.ndarray) -> int:
         """State after a history of word ids: the node of its longest suffix that matters as a context, or -1."""
@@ -231,8 +236,8 @@ class BackoffTrie:
             raise FormatError(f"{self.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
 
     def check_shape(self, vocabulary_size: int) -> None:
-        """Raise FormatError unless the arrays' sizes fit together. Their contents are checked where queries use them, so that opening a model reads
-        next to nothing of it; `check` goes through all of it."""
+        """Raise FormatError unless the arrays' sizes fit together. Their contents are checked where queries use them, so that opening a
+        model reads next to nothing of it; `check` goes through all of it."""
         total, below = len(self.word), len(self.nodes) - 1
         starts = self.order_start
         self._refuse_if(

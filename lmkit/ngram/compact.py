@@ -1,8 +1,8 @@
 """The compact form of an n-gram model: bit-packed, about 8 bytes an n-gram without loss and 4.5 with 8-bit codes, queried where it lies.
 
-Against the fast form (`BackoffTrie`) it has no suffix links, so each word is looked up behind every context of its history, and its pointers are a bit
-vector in which the children of an n-gram are found by counting ones (select; Jacobson 1989). Back-off weights take few different values in a
-Kneser-Ney model, so they are stored as numbers of a table, without loss.
+Against the fast form (`BackoffTrie`) it has no suffix links, so each word is looked up behind every context of its history, and its
+pointers are a bit vector in which the children of an n-gram are found by counting ones (select; Jacobson 1989). Back-off weights take
+few different values in a Kneser-Ney model, so they are stored as numbers of a table, without loss.
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ class CompactTrie:
             view.flags.writeable = False
             setattr(self, name, view)
 
-    # -- making ------------------------------------------------------------------------------------------------------------------------------
+    # -- making ----------------------------------------------------------------------------------------------------------------------------
 
     @classmethod
     def from_trie(cls, trie: BackoffTrie, bits: int | None = None) -> CompactTrie:
-        """Pack a model; with `bits` (2 to 16), probabilities and back-off weights of orders above 1 are rounded to so many different values.
+        """Pack a model.
 
+        bits : None keeps every number; with 2 to 16, probabilities and back-off weights of orders above 1 take 2^bits values at most.
         The values of a code are means of equally many n-grams, as in Federico and Bertoldi 2006; a back-off weight of 1 stays exact.
         """
         if bits is not None:
             check_int("CompactTrie", "bits", bits, minimum=2, maximum=16)
-        starts, below = trie.order_start, len(trie.nodes) - 1
-        orders = trie.order
+        starts, orders = trie.order_start, trie.order
         layout = np.zeros((orders, kernels.LAYOUT), np.int64)
         first_children = [
             trie.nodes["first_child"][int(starts[n]) : int(starts[n + 1]) + 1].astype(np.int64) - starts[n + 1] for n in range(orders - 1)
@@ -132,7 +132,7 @@ class CompactTrie:
             children.append(first)
         return BackoffTrie.from_levels(words, children, probabilities, back_offs[:-1])
 
-    # -- files -------------------------------------------------------------------------------------------------------------------------------
+    # -- files -----------------------------------------------------------------------------------------------------------------------------
 
     def to_tensors(self) -> dict[str, np.ndarray]:
         """Arrays for a model file."""
@@ -173,7 +173,7 @@ class CompactTrie:
                 sound = sound and 0 <= row[columns.SAMPLES] <= len(self.samples) - samples
             self._refuse_if(not sound)
 
-    # -- asking ------------------------------------------------------------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------------------------------------------------------
 
     @property
     def order(self) -> int:

@@ -62,7 +62,8 @@ class NgramLanguageModel(Estimator):
     smoothing : name of a method in `lmkit.ngram.smoothing`, or one with its parameters, such as `WittenBell(interpolated=False)`.
     min_count : words that occur less often become `<unk>`.
     max_vocabulary_size : the most frequent so many tokens are kept, `<unk>`, `<s>` and `</s>` included; None keeps all.
-    reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model and applied to whatever it scores.
+    reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model and applied to
+    whatever it scores.
 
     Attributes
     ----------
@@ -93,7 +94,7 @@ class NgramLanguageModel(Estimator):
         self.max_vocabulary_size = max_vocabulary_size
         self.reading = reading
 
-    # -- training ------------------------------------------------------------------------------------------------------------------------
+    # -- training --------------------------------------------------------------------------------------------------------------------------
 
     def fit(self, corpus: Any, y: None = None, *, held_out: Any = None) -> NgramLanguageModel:
         """Count and smooth.
@@ -183,7 +184,8 @@ class NgramLanguageModel(Estimator):
         Parameters
         ----------
         corpus : as for `fit`.
-        state : "reset" begins each sentence anew. "carry" goes on where the last one ended; it changes something for continuous text only, since no
+        state : "reset" begins each sentence anew. "carry" goes on where the last one ended; it changes something for continuous text
+        only, since no
             n-gram reaches back beyond an end.
         threads : number of threads, by default all cores. The result is the same for any number.
         """
@@ -217,7 +219,7 @@ class NgramLanguageModel(Estimator):
         result[:, Vocabulary.BOS] = -np.inf
         return result
 
-    # -- what people ask ---------------------------------------------------------------------------------------------------------------------
+    # -- what people ask -------------------------------------------------------------------------------------------------------------------
 
     def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
         """Perplexity over all words and sentence ends of a text (anything that `fit` takes); inf where a probability is 0."""
@@ -239,7 +241,8 @@ class NgramLanguageModel(Estimator):
         allow_unknown: bool = False,
         rng: np.random.Generator | int | None = None,
     ) -> list[str]:
-        """Draw many continuations of a prompt at once, exactly from the model's distribution: about a hundred thousand words a second and more.
+        """Draw many continuations of a prompt at once, exactly from the model's distribution: about a hundred thousand words a second and
+        more.
 
         Parameters
         ----------
@@ -292,7 +295,7 @@ class NgramLanguageModel(Estimator):
             state = self.advance(state, [int(token_id)])
         return state
 
-    # -- forms -------------------------------------------------------------------------------------------------------------------------------
+    # -- forms -----------------------------------------------------------------------------------------------------------------------------
 
     def fast_trie(self) -> BackoffTrie:
         """The fast form of the model's n-grams; made in memory if the model is compact."""
@@ -302,7 +305,8 @@ class NgramLanguageModel(Estimator):
     def compact(self, bits: int | None = None) -> NgramLanguageModel:
         """The same model in its compact form: about 8 bytes an n-gram, or 4.5 with bits=8, for slower queries.
 
-        bits : None keeps every probability; 2 to 16 rounds probabilities and back-off weights to so many bits, which costs some perplexity and
+        bits : None keeps every probability; 2 to 16 rounds probabilities and back-off weights to so many bits, which costs some
+        perplexity and
             leaves sums that are not exactly one.
         """
         return self._in_form(CompactTrie.from_trie(self.fast_trie(), bits), {"form": "compact", "quantised_bits": bits})
@@ -318,7 +322,7 @@ class NgramLanguageModel(Estimator):
         model.metadata_ = {**self.metadata_, "storage": {**self.metadata_.get("storage", {}), **record}}
         return model
 
-    # -- files -------------------------------------------------------------------------------------------------------------------------------
+    # -- files -----------------------------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write lmkit's own file (docs/file-formats.md), beside its target and then renamed. Raises OutputError."""
@@ -332,7 +336,8 @@ class NgramLanguageModel(Estimator):
         native.write_native(path, self.trie_, self.vocabulary_, document)
 
     def write_arpa(self, path: str | os.PathLike[str]) -> None:
-        """Write an ARPA file, gzipped if the name ends in .gz. Reading it back gives the same probabilities to the bit. Raises OutputError."""
+        """Write an ARPA file, gzipped if the name ends in .gz. Reading it back gives the same probabilities to the bit. Raises
+        OutputError."""
         self._check_fitted("trie_")
         arpa.write_arpa(path, self.fast_trie(), self.vocabulary_)
 

@@ -13,7 +13,8 @@ from lmkit.ngram.backoff import BackoffTrie
 from lmkit.ngram.compact import CompactTrie
 
 _CUMULATED_ORDERS = 3
-"""Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the way."""
+"""Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the
+way."""
 
 
 def index_of(trie: BackoffTrie | CompactTrie, vocabulary_size: int, begin_id: int) -> Successors | CompactSuccessors:
@@ -23,7 +24,8 @@ def index_of(trie: BackoffTrie | CompactTrie, vocabulary_size: int, begin_id: in
 
 
 class Successors:
-    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: 16 bytes a word, and 8 a node of the lowest orders.
+    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: 16 bytes a word, and 8 a node of the
+    lowest orders.
 
     Parameters
     ----------
@@ -57,7 +59,8 @@ class Successors:
         return np.cumsum(linear, out=linear)
 
     def top(self, state: int | np.integer, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The most probable words after a state: ids int64, log10 probabilities float64, n-gram lengths int8, at most `count`, most probable first.
+        """The most probable words after a state: ids int64, log10 probabilities float64, n-gram lengths int8, at most `count`, most
+        probable first.
 
         Time grows with the number of words seen after the context and its shorter forms. Words with probability 0 are not listed.
         """
@@ -91,7 +94,8 @@ class Successors:
 
 
 class CompactSuccessors:
-    """The same for the compact form: lists from the whole distribution, and draws from a fast form that is made in memory at the first draw."""
+    """The same for the compact form: lists from the whole distribution, and draws from a fast form that is made in memory at the first
+    draw."""
 
     def __init__(self, trie: CompactTrie, vocabulary_size: int, begin_id: int) -> None:
         self.trie = trie

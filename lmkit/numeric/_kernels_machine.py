@@ -1,4 +1,5 @@
-"""Machine instructions that Numba has no name for: prefetching, counting bits, reading bits as a float. Plain forms stand in where Numba is switched off."""
+"""Machine instructions that Numba has no name for: prefetching, counting bits, reading bits as a float. Plain forms stand in where Numba
+is switched off."""
 
 from __future__ import annotations
 

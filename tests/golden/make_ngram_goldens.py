@@ -2,8 +2,8 @@
 
     python tests/golden/make_ngram_goldens.py --lmplz PATH_TO_LMPLZ
 
-Needs lmplz (built from kpu/kenlm) and the PyPI module `kenlm`. Writes into tests/golden/data: the texts, one ARPA file a case, the scores of the held-out
-text under each as JSON, and `versions.json`. The files in the repository were made with the versions that stand there.
+Needs lmplz (built from kpu/kenlm) and the PyPI module `kenlm`. Writes into tests/golden/data: the texts, one ARPA file a case, the scores
+of the held-out text under each as JSON, and `versions.json`. The files in the repository were made with the versions that stand there.
 """
 
 from __future__ import annotations
@@ -76,7 +76,12 @@ def main() -> None:
         unpacked.unlink()
         path = DATA / f"{case}.scores.json.gz"
         path.write_bytes(gzip.compress(json.dumps(scores).encode(), 9, mtime=0))
-    versions = {"kenlm": importlib.metadata.version("kenlm"), "lmplz": "kpu/kenlm 4cb443e", "numpy": np.__version__, "flags": "--discount_fallback"}
+    versions = {
+        "kenlm": importlib.metadata.version("kenlm"),
+        "lmplz": "kpu/kenlm 4cb443e",
+        "numpy": np.__version__,
+        "flags": "--discount_fallback",
+    }
     (DATA / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
 
 

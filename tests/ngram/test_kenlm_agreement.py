@@ -35,7 +35,7 @@ def arpa_entries(path: Path) -> dict[tuple[str, ...], tuple[float, float]]:
 def test_every_ngram_has_lmplz_probability_and_back_off(case: str, tmp_path: Path) -> None:
     trained(case).write_arpa(tmp_path / "m.arpa.gz")
     ours, theirs = arpa_entries(tmp_path / "m.arpa.gz"), arpa_entries(DATA / f"{case}.arpa.gz")
-    assert list(ours)[0] == ("<unk>",)
+    assert next(iter(ours)) == ("<unk>",)
     assert ours.keys() == theirs.keys()
     differences = np.array([np.subtract(ours[ngram], theirs[ngram]) for ngram in theirs])
     assert np.abs(differences).max() < 1e-5

@@ -60,7 +60,7 @@ def test_continuous_text_equals_the_twin_and_never_ends() -> None:
 
 def test_carried_state_joins_documents_of_continuous_text(tmp_path: Path) -> None:
     options = TextOptions(sentences="none")
-    words = "a b c a b d a b c a c b".split()
+    words = ["a", "b", "c", "a", "b", "d", "a", "b", "c", "a", "c", "b"]
     model = NgramLanguageModel(order=3, reading=options).fit(" ".join(words))
     for name, part in (("1.txt", words[:5]), ("2.txt", words[5:])):
         (tmp_path / name).write_text(" ".join(part))
@@ -120,7 +120,8 @@ def test_events_tell_oov_ends_lengths_and_back_off() -> None:
     assert events.bytes.tolist() == [2, 3, 5, 1, 1, 2, 1]
     assert events.sentence.tolist() == [0, 0, 0, 0, 1, 2, 2]
     assert events.hit_length[2] == 1  # <unk> is known as a unigram only
-    assert events.back_off[2] < 0 and events.back_off[0] == 0
+    assert events.back_off[2] < 0
+    assert events.back_off[0] == 0
     assert events.vocabulary_size == len(model.vocabulary) - 1
 
 

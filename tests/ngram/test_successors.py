@@ -61,7 +61,7 @@ def test_draws_have_the_model_s_distribution(model: NgramLanguageModel, history:
     assert statistic < chi2.ppf(1 - 1e-5, keep.sum() - 1)
 
 
-@pytest.mark.parametrize("name", [name for name in TEXTS])
+@pytest.mark.parametrize("name", list(TEXTS))
 @pytest.mark.parametrize("order", [1, 3])
 def test_any_text_can_be_sampled(name: str, order: int) -> None:
     model = NgramLanguageModel(order=order).fit(TEXTS[name])
