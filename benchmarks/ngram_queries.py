@@ -1,0 +1,57 @@
+"""Queries of a 5-gram model: lmkit against KenLM's `query` program and its Python module, in turn, on one thread.
+
+    python benchmarks/ngram_queries.py MODEL.lm MODEL.probing MODEL.trie TEXT [--kenlm BIN_FOLDER] [--rounds 5]
+
+The three models hold the same n-grams: MODEL.lm written by lmkit, the others by `build_binary` from lmplz's ARPA file of the same text.
+Measured are
+whole processes that read and score TEXT (`lmkit perplexity --threads 1`, `query -v summary`), and inside one process: sentences in a batch
+and one by one, opening a model, next-word tables, generated words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import Run, alternate, lmkit_command, report, run_command, summary
+
+
+CACHE = Path(tempfile.gettempdir()) / "lmkit-benchmark-cache"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("lmkit_model", "probing", "trie", "text"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--kenlm", type=Path, help="folder with query")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    contestants: dict[str, Callable[[], Run]] = {
+        "lmkit, 1 thread": lambda: lmkit_run(options, 1),
+        "lmkit, 2 threads": lambda: lmkit_run(options, 2),
+    }
+    if options.kenlm and (options.kenlm / "query").exists():
+        contestants["query, probing"] = lambda: query_run(options, options.probing)
+        contestants["query, trie"] = lambda: query_run(options, options.trie)
+    else:
+        print("KenLM's query was not found (--kenlm BIN_FOLDER), so these are lmkit's figures alone.")
+    processes = summary(alternate(contestants, options.rounds), "lmkit, 1 thread")
+    sizes = {name: getattr(options, name).stat().st_size for name in ("lmkit_model", "probing", "trie", "text")}
+    report("ngram_queries", processes, {"bytes": sizes})
+
+
+def lmkit_run(options: argparse.Namespace, threads: int) -> Run:
+    shutil.rmtree(CACHE, ignore_errors=True)
+    command = lmkit_command("perplexity", str(options.lmkit_model), str(options.text), "--threads", str(threads), "--json", "--quiet")
+    return run_command(command, env={"LMKIT_CACHE": str(CACHE)})
+
+
+def query_run(options: argparse.Namespace, model: Path) -> Run:
+    return run_command([str(options.kenlm / "query"), "-v", "summary", str(model)], stdin=options.text)
+
+
+if __name__ == "__main__":
+    main()
