@@ -18,7 +18,7 @@ class Format(enum.StrEnum):
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="IN", help="The model to read: lmkit's own file or ARPA, plain or .gz.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="The model to read: lmkit's own file or ARPA, plain or compressed.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa or .arpa.gz.")],
     to: Annotated[Format | None, typer.Option(help="The format to write, where the ending of OUT doesn't tell it.")] = None,
     json: options.Json = False,

@@ -54,7 +54,7 @@ Seed = Annotated[
 Threads = Annotated[int | None, typer.Option(help="Threads to use where work is shared; all cores if left out.", min=1, show_default=False)]
 
 Model = Annotated[
-    str, typer.Argument(help="A model: lmkit's own file or ARPA, plain or .gz; `last` is the newest in models/.", show_default=False)
+    str, typer.Argument(help="A model: lmkit's own file or ARPA, plain or compressed; `last` is the newest in models/.", show_default=False)
 ]
 Corpus = Annotated[
     str | None,

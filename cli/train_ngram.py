@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 def command(
     corpus: options.Corpus = None,
     order: Annotated[int, typer.Option("--order", "-o", help="Length of the longest n-grams.", min=1, max=100)] = 5,
-    smoothing: Annotated[str, typer.Option(help="How probability is kept for what was not seen.")] = "modified-kneser-ney",
+    smoothing: Annotated[
+        str,
+        typer.Option(
+            help="How probability is kept for what was not seen: modified-kneser-ney, kneser-ney, absolute-discounting, witten-bell, "
+            "katz, jelinek-mercer, additive, maximum-likelihood, stupid-back-off."
+        ),
+    ] = "modified-kneser-ney",
+    held_out: Annotated[
+        str | None,
+        typer.Option(help="A second text on which a method such as jelinek-mercer tunes its weights.", show_default="none"),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +70,7 @@ def command(
     from lmkit.ngram.model import NgramLanguageModel
     from lmkit.ngram.smoothing import get_method
 
-    get_method(smoothing)  # an unknown name is refused before the text is read
+    get_method(smoothing).check_held_out(held_out is not None)  # refused before the text is read
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     text_options = reading.text_options(
         spec,
@@ -81,7 +91,8 @@ def command(
     started = time.perf_counter()
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
     model = NgramLanguageModel(order=order, smoothing=smoothing, min_count=min_count, max_vocabulary_size=vocab_size)
-    model.fit(train)
+    other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
+    model.fit(train, held_out=other)
     reading.make_folder(target)
     if target.name.endswith((".arpa", ".arpa.gz")):
         model.write_arpa(target)
@@ -130,11 +141,16 @@ def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, secon
         f"Read {train.name}: {len(train):,} {unit}{in_sentences}, {len(train.vocabulary) - 3:,} different ({_reading(train.options)})."
     )
     discounts = card.get("estimation", {}).get("discounts", [])
+    columns = max(map(len, discounts), default=0)
     rows = []
     for order, size in enumerate(card["ngrams"], 1):
         taken = discounts[order - 1] if order <= len(discounts) else []
-        rows.append([str(order), f"{size:,}", *(f"{discount:.4f}" for discount in taken)])
-    headers = ["order", "n-grams", *(["D1", "D2", "D3+"] if discounts else [])]
+        rows.append([str(order), f"{size:,}", *(f"{discount:.4f}" for discount in taken), *[""] * (columns - len(taken))])
+    headers = [
+        "order",
+        "n-grams",
+        *(["D"] if columns == 1 else [f"D{count}" for count in range(1, columns)] + [f"D{columns}+"] * (columns > 0)),
+    ]
     output.result("\n" + output.table(headers, rows, right=range(len(headers))) + "\n")
     for entry in model.notes_:
         output.result(f"Note: {entry}")

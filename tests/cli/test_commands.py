@@ -106,6 +106,41 @@ class TestTrainNgram:
         scored = run("perplexity", target, text, "--json").json
         assert 1 < scored["perplexity"] < 50
 
+    @pytest.mark.parametrize(
+        ("smoothing", "discounts"),
+        [
+            ("modified-kneser-ney", ["D1", "D2", "D3+"]),
+            ("kneser-ney", ["D"]),
+            ("absolute-discounting", ["D"]),
+            ("witten-bell", []),
+            ("katz", ["D"]),  # too small a text for its formula
+            ("jelinek-mercer", []),
+            ("additive", []),
+            ("maximum-likelihood", []),
+            ("stupid-back-off", []),
+        ],
+    )
+    def test_every_smoothing_method(self, run, text: Path, tmp_path: Path, smoothing: str, discounts: list[str]) -> None:
+        from lmkit.ngram.smoothing import method_names
+
+        assert smoothing in method_names()
+        outcome = run("train-ngram", text, "-o", 2, "--smoothing", smoothing, "--out", tmp_path / "m.lm")
+        assert outcome.code == 0, outcome.err
+        assert ["order", "n-grams", *discounts] in [line.split() for line in outcome.out.splitlines()]
+        assert run("perplexity", tmp_path / "m.lm", text, "--json").json["perplexity"] > 1
+
+    def test_the_help_names_every_smoothing_method(self, run) -> None:
+        from lmkit.ngram.smoothing import method_names
+
+        help_text = "".join(run("train-ngram", "--help").out.split())  # lines may break at a hyphen
+        for name in method_names():
+            assert name in help_text
+
+    def test_held_out(self, run, fails, text: Path, other_text: Path, tmp_path: Path) -> None:
+        words = ["train-ngram", text, "-o", 2, "--held-out", other_text, "--out", tmp_path / "m.lm"]
+        assert run(*words, "--smoothing", "jelinek-mercer").code == 0
+        assert "held-out" in fails(*words, code=2)  # modified Kneser-Ney computes its discounts by formula
+
     def test_vocabulary_size_counts_the_specials(self, run, text: Path, tmp_path: Path) -> None:
         run("train-ngram", text, "-o", 2, "--vocab-size", 10, "--out", tmp_path / "m.lm")
         scored = run("perplexity", tmp_path / "m.lm", text, "--json").json
