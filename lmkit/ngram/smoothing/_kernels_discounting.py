@@ -42,7 +42,7 @@ def discount_level(counts, first_child, suffixes, discounts, types_weight, inter
     backed off:   p(w|h) = (c - D(c)) / mass where c > 0,     back_off(h) = left / (1 - sum of p(w|h') over those w)
 
     keep_some: a context with nothing left, and fewer children than there are `words`, gets a mass of one count more, all of it left.
-    Where a back-off has no word to go to, the seen ones share all probability.
+    Where a back-off has no word to go to, nothing is taken: p(w|h) = c / sum of counts.
     """
     last = len(discounts) - 1
     for context in range(len(first_child) - 1):
@@ -69,17 +69,15 @@ def discount_level(counts, first_child, suffixes, discounts, types_weight, inter
             continue
         for g in range(low, high):
             covered += lower[suffixes[g]]
-        scale = 1.0
-        if left > 0 and high - low < words and 1.0 - covered > NOTHING_LEFT:
-            back_off[context] = left / (1.0 - covered)
-        elif left > 0:
+        if high - low == words or 1.0 - covered <= NOTHING_LEFT:
             back_off[context] = 1.0
-            scale = mass / (mass - held_back)
-        else:
-            back_off[context] = 0.0
+            for g in range(low, high):
+                probability[g] = counts[g] / total
+            continue
+        back_off[context] = left / (1.0 - covered)
         for g in range(low, high):
             count = counts[g]
-            probability[g] = scale * (count - discounts[min(count, last)]) / mass
+            probability[g] = (count - discounts[min(count, last)]) / mass
 
 
 @kernel

@@ -108,7 +108,7 @@ def predictable_words(counts: NgramCounts) -> np.ndarray:
 
 
 def with_conventions(probability: np.ndarray, boundaries: bool) -> np.ndarray:
-    """Set the entries of words that are never predicted, in place: 1 for `<s>`, as lmplz writes it; in continuous text 0, also for `</s>`."""
+    """Set the entries of words that are never predicted, in place: 1 for `<s>`, as lmplz writes it; 0 in continuous text, `</s>` too."""
     probability[1] = 1.0 if boundaries else 0.0
     if not boundaries:
         probability[2] = 0.0

@@ -1,12 +1,13 @@
 """Discounts that make a held-out text most probable, all orders together.
 
 Interpolated, the likelihood has simple derivatives and L-BFGS-B climbs it. Backed off, the back-off weights depend on all n-grams below,
-so each discount in turn is moved to its best place, from the highest order down, twice.
+so each discount in turn is moved to its best place, from the highest order down, round after round until nothing much is gained.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from lmkit.ngram.smoothing.held_out import Trace, trace
 
 _MARGIN = 0.01
 """Tuned discounts of counts of k lie in [margin, k - margin]: something is taken, and something stays."""
-_ROUNDS = 2
+_ROUNDS = 10
+_TOLERANCE = 1e-5
+"""A further round must raise the log likelihood by this share of it."""
 
 
 def tune_discounts(
@@ -68,15 +71,16 @@ def _climb_backed_off(counts: NgramCounts, counts_of: CountsOfOrder, found: Trac
     model = _BackedOff(counts, [counts_of(order) for order in range(1, counts.order + 1)], found, start.copy())
     unseen = predictable_words(counts) & (model.here[0] == 0)
     lowest = 1 if unseen.any() else 2  # without unseen words nothing is taken from the unigrams
+    before = model.log_likelihood(1)
     for _ in range(_ROUNDS):
         for order in range(counts.order, lowest - 1, -1):
             for k, high in enumerate(highest):
-
-                def cost(value: float, order: int = order, k: int = k) -> float:
-                    model.discounts[order - 1, k] = value
-                    return -model.log_likelihood(order)
-
+                cost = functools.partial(model.cost, order, k)
                 cost(minimize_scalar(cost, bounds=(_MARGIN, high), method="bounded", options={"xatol": 0.005}).x)
+        after = model.log_likelihood(1)
+        if after - before < _TOLERANCE * abs(after):
+            break
+        before = after
     return model.discounts
 
 
@@ -95,7 +99,13 @@ class _BackedOff:
         self.event_probabilities = [np.empty(0)] * self.counts.order
         self.log_likelihood(1)
 
+    def cost(self, order: int, k: int, value: float) -> float:
+        """The negative log likelihood with another discount k of an order."""
+        self.discounts[order - 1, k] = value
+        return -self.log_likelihood(order)
+
     def log_likelihood(self, order: int) -> float:
+        """Estimate the orders from `order` on and score the held-out events."""
         for n in range(order, self.counts.order + 1):
             discounts = np.concatenate([[0.0], self.discounts[n - 1]])
             ngrams, contexts = self.found.ngrams[n - 1], self.found.contexts[n - 1]
