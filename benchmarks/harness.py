@@ -117,7 +117,13 @@ def report(name: str, results: Mapping[str, Any], details: Mapping[str, Any]) ->
     """Print the results and write them to benchmarks/results/NAME.json."""
     import lmkit
 
-    document = {"lmkit": lmkit.__version__, "command": " ".join(sys.argv), "machine": machine(), **details, "results": results}
+    document = {
+        "lmkit": lmkit.__version__,
+        "command": " ".join(Path(part).name if os.sep in part else part for part in sys.argv),
+        "machine": machine(),
+        **details,
+        "results": results,
+    }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")

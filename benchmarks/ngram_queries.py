@@ -18,7 +18,6 @@ from pathlib import Path
 
 from harness import Run, alternate, lmkit_command, report, run_command, summary
 
-
 CACHE = Path(tempfile.gettempdir()) / "lmkit-benchmark-cache"
 
 
