@@ -272,7 +272,8 @@ class TestPerplexity:
         assert process.stdout is not None
         process.stdin.write("the cat\n")
         process.stdin.flush()
-        process.stdout.readline()
+        lines = [process.stdout.readline() for _ in range(4)]  # the head, two words, the end: now it waits
+        assert lines[-1].split()[-1] == "</s>"
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
