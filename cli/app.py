@@ -33,7 +33,10 @@ COMMANDS: dict[str, Row] = {
     "predict": Row("predict", "Print the most probable next words after a prompt."),
     "generate": Row("generate", "Write text by drawing from a model, word after word."),
     "info": Row("info", "Print the card of a model: what it is and how it was made."),
-    "convert": Row("convert", "Convert a model between lmkit's own format and ARPA."),
+    "convert": Row("convert", "Convert a model between lmkit's own format, ARPA and KenLM's binaries."),
+    "count": Row("count", "Count the n-grams of a corpus."),
+    "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
+    "plot": Row("plot", "Draw pictures of a corpus."),
     "corpus": Row("corpus", "List, describe and find corpora."),
 }
 

@@ -15,11 +15,18 @@ from lmkit_cli import options, output, reading
 class Format(enum.StrEnum):
     lm = "lm"
     arpa = "arpa"
+    kenlm_probing = "kenlm-probing"
+    kenlm_trie = "kenlm-trie"
+
+
+_ENDINGS = {".lm": Format.lm, ".arpa": Format.arpa, ".arpa.gz": Format.arpa, ".klm": Format.kenlm_probing, ".binary": Format.kenlm_probing}
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="IN", help="The model to read: lmkit's own file or ARPA, plain or compressed.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa or .arpa.gz.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="The model to read: lmkit's own file, ARPA (plain or compressed), or KenLM's binary.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa, .arpa.gz, or .klm or .binary for KenLM.")],
     to: Annotated[Format | None, typer.Option(help="The format to write, where the ending of OUT doesn't tell it.")] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -27,9 +34,11 @@ def command(
     seed: options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
-    """Convert a model between lmkit's own format and ARPA.
+    """Convert a model between lmkit's own format, ARPA and KenLM's binaries.
 
-    The format written follows from the ending of OUT: .arpa and .arpa.gz are ARPA text, .lm is lmkit's own.
+    The format written follows from the ending of OUT: .arpa and .arpa.gz are ARPA text, .lm is lmkit's own, .klm and .binary are KenLM's
+    hash tables; --to kenlm-trie writes KenLM's trie. KenLM's hash tables are read too, but they hold n-grams as hashes only: finding their
+    words again takes time that grows with the square of the vocabulary (seconds for 30,000 words, minutes for 300,000).
     """
     form = to or _format_of(target)
     path = reading.model_path(source)
@@ -41,8 +50,15 @@ def command(
     model = lmkit.load(path)
     if form == Format.arpa:
         model.write_arpa(target)
-    else:
+    elif form == Format.lm:
         model.save(target)
+    else:
+        from lmkit.ngram.formats import kenlm_binary
+
+        write = kenlm_binary.write_probing if form == Format.kenlm_probing else kenlm_binary.write_trie
+        write(target, model.fast_trie(), model.vocabulary)
+    for entry in model.notes_:
+        output.note(f"Note: {entry}")
     size = target.stat().st_size
     if json:
         output.result_json({"source": str(path), "target": str(target), "format": form.value, "bytes": size})
@@ -51,8 +67,7 @@ def command(
 
 
 def _format_of(path: Path) -> Format:
-    if path.name.endswith((".arpa", ".arpa.gz")):
-        return Format.arpa
-    if path.suffix == ".lm":
-        return Format.lm
-    raise UsageError(f"{path}: the ending does not tell the format; use .lm, .arpa or .arpa.gz, or give --to lm or --to arpa.")
+    for ending, form in _ENDINGS.items():
+        if path.name.endswith(ending):
+            return form
+    raise UsageError(f"{path}: the ending does not tell the format; use {', '.join(_ENDINGS)}, or give --to {', --to '.join(Format)}.")

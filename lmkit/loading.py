@@ -19,7 +19,7 @@ _READERS = {
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Open a model: lmkit's own files of any kind, or an ARPA file (plain or gzipped), recognised by content.
+    """Open a model: lmkit's own files of any kind, ARPA (plain or compressed), KenLM's binary files; recognised by content.
 
     Raises
     ------
@@ -35,13 +35,44 @@ def load(path: str | os.PathLike[str]) -> Any:
         from lmkit.ngram.model import NgramLanguageModel
 
         return NgramLanguageModel.from_arpa(path)
+    if _begins_as_kenlm(path):
+        from lmkit.ngram.formats.kenlm_binary import read_kenlm_binary
+
+        return read_kenlm_binary(path)
     if not is_container(path):
-        raise FormatError(f"{path}: neither a model written by lmkit nor an ARPA file, so it can't be opened.")
+        raise FormatError(
+            f"{path}: neither a model written by lmkit nor an ARPA file nor KenLM's binary, so it can't be opened.{_hint(path)}"
+        )
     container = read_container(path)
     if container.kind not in _READERS:
         raise FormatError(f"{path}: holds a {container.kind!r} model, which this lmkit can't read. It reads: {', '.join(_READERS)}.")
     module, name = _READERS[container.kind]
     return getattr(importlib.import_module(module), name).from_container(container)
+
+
+def _begins_as_kenlm(path: Path) -> bool:
+    from lmkit.ngram.formats.kenlm_binary.header import is_kenlm_binary
+
+    return is_kenlm_binary(path)
+
+
+def _hint(path: Path) -> str:
+    """What to do about files that come near to what can be read."""
+    from lmkit.text import compression
+
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_START)
+            file.seek(0)
+            start = next(compression.decompressed(file, str(path), _START), b"")
+    except (OSError, FormatError):
+        return ""
+    if start.startswith(b"mmap lm http://kheafield.com/code") and raw != start:
+        return " It is KenLM's binary, compressed: unpack it first."
+    words = start.split(None, 1)
+    if words and words[0] in (b"blmt", b"Qblmt", b"blmtI", b"QblmtI", b"qARPA"):
+        return " It is IRSTLM's binary: make ARPA of it with compile-lm --text=yes."
+    return ""
 
 
 def _is_arpa(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""ARPA files: the text format that every n-gram toolkit reads and writes. Written to the bit, read in bounded steps and checked.
+r"""ARPA files: the text format that every n-gram toolkit reads and writes. Written to the bit, read in bounded steps and checked.
 
 Format: `\data\`, a line `ngram n=count` an order, then for each order `\n-grams:` and a line an n-gram: log10 probability, words, and
 below the highest order the log10 back-off weight; `\end\`. docs/file-formats.md tells the conventions for <s>, <unk> and zero.

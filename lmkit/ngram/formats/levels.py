@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from lmkit.errors import FormatError
@@ -41,6 +43,21 @@ class LevelBuilder:
         self._hashes: list[np.ndarray | None] = []
         self._tables: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
+    @classmethod
+    def of_trie(cls, trie: BackoffTrie, where: str) -> LevelBuilder:
+        """The levels of a trie."""
+        result = cls(where)
+        starts = [int(start) for start in trie.order_start]
+        first_child, prob, bow = trie.first_child, trie.log10_prob, trie.log10_bow
+        for order, (start, stop) in enumerate(itertools.pairwise(starts), 1):
+            result.words.append(trie.word[start:stop])
+            result.log10_probabilities.append(prob[start:stop])
+            if order < trie.order:
+                result.first_children.append(first_child[start : stop + 1].astype(np.int64) - stop)
+            result.log10_back_offs.append(bow[start:stop] if order < trie.order else np.zeros(stop - start, np.float32))
+            result._hashes.append(None)
+        return result
+
     @property
     def order(self) -> int:
         return len(self.words)
@@ -50,9 +67,7 @@ class LevelBuilder:
         self.words.append(np.arange(len(log10_probabilities), dtype=np.uint32))
         self.log10_probabilities.append(log10_probabilities)
         self.log10_back_offs.append(log10_back_offs)
-        hashes = np.empty(len(log10_probabilities), np.uint64)
-        kernels.hash_rows(np.arange(len(hashes), dtype=np.int32)[:, None], 1, hashes)
-        self._hashes.append(hashes)
+        self._hashes.append(None)
 
     def add(
         self,
@@ -129,7 +144,7 @@ class LevelBuilder:
             self.words[:order], self.first_children[: order - 1], self.log10_probabilities[:order], self.log10_back_offs[: order - 1]
         )
 
-    # -- contexts ------------------------------------------------------------------------------------------------------------------------
+    # -- contexts --------------------------------------------------------------------------------------------------------------------------
 
     def _contexts(self, ids: np.ndarray) -> np.ndarray:
         hashes = np.empty(len(ids), np.uint64)
@@ -147,7 +162,7 @@ class LevelBuilder:
     def _insert(self, rows: np.ndarray) -> None:
         """Add n-grams to the highest order so far."""
         length = rows.shape[1]
-        own = np.concatenate([self._expanded(length), rows]).astype(np.int32)
+        own = np.concatenate([self.expanded(length), rows]).astype(np.int32)
         probabilities, back_offs = self.log10_probabilities.pop(), self.log10_back_offs.pop()
         for level in (self.words, self.first_children, self._hashes):
             level.pop()
@@ -157,7 +172,7 @@ class LevelBuilder:
         self.inserted += len(rows)
         self.add(own, np.concatenate([probabilities, added]), np.concatenate([back_offs, np.zeros(len(rows), np.float32)]))
 
-    def _expanded(self, length: int) -> np.ndarray:
+    def expanded(self, length: int) -> np.ndarray:
         """int32 (N, length): the words of all n-grams of a level, in its order."""
         ids = np.empty((len(self.words[length - 1]), length), np.int32)
         nodes = np.arange(len(ids))
@@ -184,6 +199,10 @@ class LevelBuilder:
 
     def _hashes_of(self, length: int) -> np.ndarray:
         known = self._hashes[length - 1]
+        if known is None and length == 1:
+            known = np.empty(len(self.words[0]), np.uint64)
+            kernels.hash_rows(np.arange(len(known), dtype=np.int32)[:, None], 1, known)
+            self._hashes[0] = known
         if known is None:
             known = np.empty(len(self.words[length - 1]), np.uint64)
             kernels.hash_children(self._hashes_of(length - 1), self.first_children[length - 2], self.words[length - 1], known)
@@ -199,3 +218,30 @@ class LevelBuilder:
         if kernels.radix_sort(keys, order, spare_keys, spare_order, bits):
             return spare_keys, spare_order
         return keys, order
+
+
+def with_all_suffixes(levels: LevelBuilder) -> LevelBuilder:
+    """The same model with every n-gram's suffixes as n-grams: what is missing gets its backed-off probability and a back-off of 1.
+
+    SRILM can prune "b c" while "a b c" stays. No score changes.
+    """
+    missing: list[np.ndarray] = [np.empty((0, order), np.int32) for order in range(1, levels.order + 1)]
+    for order in range(levels.order, 2, -1):
+        rows = np.concatenate([levels.expanded(order), missing[order - 1]])
+        # an inserted n-gram needs its context, which the one it comes from has as a suffix of its own context
+        wanted = np.concatenate([rows[:, 1:], missing[order - 1][:, :-1]])
+        absent = wanted[levels.find(wanted) < 0]
+        missing[order - 2] = np.unique(absent, axis=0)
+    if not any(len(rows) for rows in missing):
+        return levels
+    result = LevelBuilder(levels.where)
+    result.add_unigrams(levels.log10_probabilities[0], levels.log10_back_offs[0])
+    for order in range(2, levels.order + 1):
+        rows = missing[order - 1]
+        result.add(
+            np.concatenate([levels.expanded(order), rows]),
+            np.concatenate([levels.log10_probabilities[order - 1], levels.log10_of(rows).astype(np.float32)]),
+            np.concatenate([levels.log10_back_offs[order - 1], np.zeros(len(rows), np.float32)]),
+        )
+    result.inserted = sum(len(rows) for rows in missing)
+    return result
