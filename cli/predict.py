@@ -28,16 +28,21 @@ def command(
     import lmkit
 
     path = reading.model_path(model)
-    words = lmkit.load(path).next_words(prompt, top=top)
+    loaded = lmkit.load(path)
+    words = loaded.next_words(prompt, top=top)
     if json:
         output.result_json(
             {
                 "model": str(path),
                 "prompt": prompt,
+                "is_normalised": loaded.is_normalised,
                 "next_words": [{"token": word.token, "probability": word.probability, "ngram_length": word.ngram_length} for word in words],
             }
         )
         return
     rows = [[str(rank), word.token, f"{word.probability:.6f}", str(word.ngram_length)] for rank, word in enumerate(words, 1)]
-    output.result(output.table(["", "next", "probability", "n-gram"], rows, right=(0, 2, 3)))
+    output.result(output.table(["", "next", "probability" if loaded.is_normalised else "score", "n-gram"], rows, right=(0, 2, 3)))
+    if not loaded.is_normalised:
+        output.result("These scores don't sum to one: they are no probabilities.")
+        return
     output.result(f"These {len(words)} hold {sum(word.probability for word in words):.1%} of the probability.")

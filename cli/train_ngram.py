@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
     from lmkit.evaluation.perplexity import Accounting
     from lmkit.ngram.model import NgramLanguageModel
+    from lmkit.ngram.smoothing import Smoothing
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
 
@@ -28,9 +30,29 @@ def command(
             "katz, jelinek-mercer, additive, maximum-likelihood, stupid-back-off."
         ),
     ] = "modified-kneser-ney",
+    back_off: Annotated[
+        bool | None,
+        typer.Option(
+            "--back-off/--interpolate",
+            help="Ask the lower orders for unseen words only, or give seen words a share of them too, where the method allows both.",
+            show_default="interpolate",
+        ),
+    ] = None,
+    discount: Annotated[
+        str | None,
+        typer.Option(
+            help="What kneser-ney, modified-kneser-ney and absolute-discounting take from counts: formula, tuned (on --held-out), or a "
+            "number; three with commas for modified-kneser-ney.",
+            show_default="formula",
+        ),
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="What additive adds to every count; 1 is Laplace's.", show_default="1")] = None,
+    alpha: Annotated[float | None, typer.Option(help="What stupid-back-off pays for each order that misses.", show_default="0.4")] = None,
     held_out: Annotated[
         str | None,
-        typer.Option(help="A second text on which a method such as jelinek-mercer tunes its weights.", show_default="none"),
+        typer.Option(
+            help="A second text for jelinek-mercer's weights or for --discount tuned: a file, a folder, NAME:SPLIT.", show_default="none"
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -68,9 +90,9 @@ def command(
     """
     import lmkit_corpora
     from lmkit.ngram.model import NgramLanguageModel
-    from lmkit.ngram.smoothing import get_method
 
-    get_method(smoothing).check_held_out(held_out is not None)  # refused before the text is read
+    method = _smoothing(smoothing, interpolated=None if back_off is None else not back_off, discount=discount, delta=delta, alpha=alpha)
+    method.check_held_out(held_out is not None)  # refused before the text is read
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     text_options = reading.text_options(
         spec,
@@ -90,7 +112,7 @@ def command(
 
     started = time.perf_counter()
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
-    model = NgramLanguageModel(order=order, smoothing=smoothing, min_count=min_count, max_vocabulary_size=vocab_size)
+    model = NgramLanguageModel(order=order, smoothing=method, min_count=min_count, max_vocabulary_size=vocab_size)
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
     model.fit(train, held_out=other)
     reading.make_folder(target)
@@ -116,6 +138,24 @@ def command(
     else:
         _report(model, train, target, seconds, validation)
         _say_what_next(model, spec, part, target)
+
+
+def _smoothing(name: str, *, discount: str | None, **parameters: Any) -> Smoothing:
+    """The method that the options describe. Raises InvalidParameterError, before any text is read."""
+    from lmkit.ngram.smoothing import get_method
+
+    typed = {key: value for key, value in parameters.items() if value is not None}
+    if discount is not None:
+        typed["discount"] = discount if discount.isalpha() else _numbers(discount)
+    return get_method({"name": name, **typed})
+
+
+def _numbers(text: str) -> float | tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--discount must be formula, tuned, a number, or three numbers with commas between, not {text!r}.") from None
+    return values[0] if len(values) == 1 else values
 
 
 def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> Accounting | None:
@@ -158,7 +198,8 @@ def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, secon
         every = validation.all
         output.result(
             f"Perplexity of the valid split: {every.perplexity:.2f} over {every.count:,} tokens, sentence ends included; "
-            f"{(validation.known_words + validation.ends).perplexity:.2f} without its {validation.unknown_words.count:,} unknown words."
+            f"{(validation.known_words + validation.ends).perplexity:.2f} without its {validation.unknown_words.count:,} unknown words"
+            + ("." if validation.is_normalised else "; of scores that don't sum to one, so it compares with no other model's.")
         )
     output.result(f"Model: {target} ({output.size(target.stat().st_size)}), made in {seconds:.1f} s.")
 

@@ -35,6 +35,7 @@ class ScoredEvents:
     vocabulary_hash : hash of the model's vocabulary.
     hit_length : int8 (N,) or None: length of the n-gram that gave the probability (n-gram models).
     back_off : float32 (N,) or None: natural logarithm of the back-off weights that were paid on the way, <= 0 for most.
+    is_normalised : False if the model's scores don't sum to one after each history (stupid back-off): then they are no probabilities.
     """
 
     token_ids: np.ndarray
@@ -49,6 +50,7 @@ class ScoredEvents:
     vocabulary_hash: str
     hit_length: np.ndarray | None = None
     back_off: np.ndarray | None = None
+    is_normalised: bool = True
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -75,6 +77,7 @@ class ScoredEvents:
         ends: bool,
         hit_length: np.ndarray | None = None,
         back_off: np.ndarray | None = None,
+        is_normalised: bool = True,
     ) -> ScoredEvents:
         """Lay the scores of a corpus out as events: every word in order and, with `ends`, the end of each sentence behind its words.
 
@@ -98,6 +101,7 @@ class ScoredEvents:
             vocabulary_hash=vocabulary.hash,
             hit_length=hit_length,
             back_off=back_off,
+            is_normalised=is_normalised,
         )
         type_characters, type_bytes = corpus.type_lengths
         inputs = (corpus.ids, vocabulary.map_from(corpus.vocabulary), corpus.sentence_offsets, corpus.document_offsets)
@@ -123,13 +127,14 @@ class ScoredEvents:
             raise ValueError("nothing to join")
         arrays: dict[str, np.ndarray | None] = {}
         for field in dataclasses.fields(ScoredEvents):
-            if field.name.startswith("vocabulary"):
+            if field.name.startswith(("vocabulary", "is_normalised")):
                 continue
             columns = [getattr(part, field.name) for part in parts]
             arrays[field.name] = None if any(column is None for column in columns) else np.concatenate(columns)
         return ScoredEvents(
             vocabulary_size=parts[0].vocabulary_size,
             vocabulary_hash=parts[0].vocabulary_hash,
+            is_normalised=parts[0].is_normalised,
             **arrays,  # type: ignore[arg-type]
         )
 

@@ -48,6 +48,7 @@ class Accounting:
     sentences : number of sentences.
     vocabulary_size : number of tokens the model can predict.
     vocabulary_hash : of the model's vocabulary.
+    is_normalised : False if the scores don't sum to one after each history, so that no figure compares with another model's.
     """
 
     known_words: Sum
@@ -59,6 +60,7 @@ class Accounting:
     sentences: int
     vocabulary_size: int
     vocabulary_hash: str
+    is_normalised: bool = True
 
     @classmethod
     def from_events(cls, events: ScoredEvents) -> Accounting:
@@ -78,6 +80,7 @@ class Accounting:
             sentences=int(np.count_nonzero(np.diff(events.sentence))) + (len(events) > 0),
             vocabulary_size=events.vocabulary_size,
             vocabulary_hash=events.vocabulary_hash,
+            is_normalised=events.is_normalised,
         )
 
     def __add__(self, other: Accounting) -> Accounting:
@@ -87,7 +90,7 @@ class Accounting:
         return Accounting(
             **{
                 field.name: getattr(self, field.name)
-                if field.name.startswith("vocabulary")
+                if field.name.startswith(("vocabulary", "is_normalised"))
                 else getattr(self, field.name) + getattr(other, field.name)
                 for field in dataclasses.fields(self)
             }
@@ -134,6 +137,7 @@ class Accounting:
             "bytes": self.bytes,
             "vocabulary_size": self.vocabulary_size,
             "vocabulary_hash": self.vocabulary_hash,
+            "is_normalised": self.is_normalised,
         }
         return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in figures.items()}
 
@@ -161,6 +165,10 @@ class Accounting:
         if self.zero_probabilities:
             lines.append(
                 f"{'zero probabilities':<22}{self.zero_probabilities:>14,}   events the model holds impossible: the perplexity is infinite"
+            )
+        if not self.is_normalised:
+            lines.append(
+                f"{'no probabilities':<22}{'':>14}   this model's scores don't sum to one, so its figures compare with no other model's"
             )
         return "\n".join(lines)
 

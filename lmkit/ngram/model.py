@@ -200,7 +200,9 @@ class NgramLanguageModel(Estimator):
             carry=state == "carry",
             threads=threads or os.cpu_count() or 1,
         )
-        return ScoredEvents.of_corpus(encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off)
+        return ScoredEvents.of_corpus(
+            encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off, is_normalised=self.is_normalised_
+        )
 
     def initial_state(self, batch: int = 1) -> np.ndarray:
         """States before the first word, int64 (batch,), or (batch, order) of a compact model."""

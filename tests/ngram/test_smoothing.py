@@ -345,7 +345,7 @@ def test_wrong_parameters_are_told_in_one_sentence() -> None:
         Additive(0)
     with pytest.raises(InvalidParameterError, match="'alpha' parameter of StupidBackOff"):
         StupidBackOff(1.5)
-    with pytest.raises(InvalidParameterError, match="'discount' parameter of KneserNey must lie between 0 and 1"):
+    with pytest.raises(InvalidParameterError, match="'discount' parameter of KneserNey must be above 0 and below 1"):
         KneserNey(1.0)
     with pytest.raises(InvalidParameterError, match="must be one of 'formula', 'tuned'"):
         KneserNey("best")

@@ -67,11 +67,13 @@ class Smoothing:
         """Raise InvalidParameterError if a held-out text is missing or of no use."""
         if given and self.held_out_use == "none":
             raise InvalidParameterError(
-                f"Smoothing {self.name!r} as set here learns nothing from a held-out text. Leave held_out out, or set discount='tuned' "
+                f"Smoothing {self.name!r} as set here learns nothing from a held-out text: leave that out, or ask for a tuned discount "
                 "where the method has one."
             )
         if not given and self.held_out_use == "required":
-            raise InvalidParameterError(f"Smoothing {self.name!r} with discount='tuned' needs a held-out text. Give fit one as held_out.")
+            raise InvalidParameterError(
+                f"Smoothing {self.name!r} needs a held-out text to tune its discounts on: fit(..., held_out=TEXT), or --held-out TEXT."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Name and parameters, JSON-able; `from_dict` in lmkit.ngram.smoothing reads it."""

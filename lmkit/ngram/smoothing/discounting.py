@@ -128,7 +128,7 @@ def check_discount(owner: str, discount: Any, classes: int = 1) -> None:
     for k, value in enumerate(values, 1):
         if not 0 < check_float(owner, "discount", value) < k:
             raise InvalidParameterError(
-                f"The 'discount' parameter of {owner} must lie between 0 and {k} for counts of {k}. Got {value!r} instead."
+                f"The 'discount' parameter of {owner} must be above 0 and below {k} for counts of {k}. Got {value!r} instead."
             )
 
 
