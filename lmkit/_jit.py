@@ -16,14 +16,12 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 from numba.core import caching
 
 from lmkit import paths
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -72,8 +70,12 @@ class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
     _impl_class = _KernelCacheImpl
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with contextlib.suppress(OSError):  # a full disk: what could not be kept is compiled again next time
+            super().save_overload(sig, data)
 
-def kernel(function: Function) -> Function:
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` lazily with Numba: no GIL, NumPy's division rules, cached on disk.
 
     The caller converts dtype and contiguity once, so that each kernel has few specialisations.
@@ -82,4 +84,4 @@ def kernel(function: Function) -> Function:
     if not numba.config.DISABLE_JIT:
         with contextlib.suppress(RuntimeError):  # no writable folder: compile anew in each process
             dispatcher._cache = _KernelCache(function)
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher

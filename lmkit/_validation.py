@@ -21,9 +21,10 @@ def check_int(owner: str, name: str, value: Any, *, minimum: int | None = None, 
     expected = "an int" + _range_words(minimum, maximum)
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise _fail(owner, name, expected, value)
-    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+    number = int(value)
+    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
         raise _fail(owner, name, expected, value)
-    return int(value)
+    return number
 
 
 def check_float(
@@ -39,11 +40,12 @@ def check_float(
     expected = "a finite number" + _range_words(minimum, maximum, open_minimum)
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise _fail(owner, name, expected, value)
-    if minimum is not None and (value < minimum or (open_minimum and value == minimum)):
+    number = float(value)
+    if minimum is not None and (number < minimum or (open_minimum and number == minimum)):
         raise _fail(owner, name, expected, value)
-    if maximum is not None and value > maximum:
+    if maximum is not None and number > maximum:
         raise _fail(owner, name, expected, value)
-    return float(value)
+    return number
 
 
 def check_choice(owner: str, name: str, value: Any, choices: Iterable[Choice]) -> Choice:

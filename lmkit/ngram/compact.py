@@ -143,7 +143,7 @@ class CompactTrie:
         """From the arrays of `to_tensors`. Raises FormatError if their sizes don't fit together."""
         arrays = {name: tensors[f"compact.{name}"] for name in _ARRAYS}
         trie = cls(**arrays, closed=bool(tensors["compact.closed"].any()), where=where)
-        trie._refuse_if(any((arrays[name].dtype, arrays[name].ndim) != (dtype, ndim) for name, (dtype, ndim) in _ARRAYS.items()))
+        trie._refuse_if(any(arrays[name].dtype != dtype or arrays[name].ndim != ndim for name, (dtype, ndim) in _ARRAYS.items()))
         trie._check_shape()
         return trie
 

@@ -1,0 +1,90 @@
+"""`lmkit count`: n-gram counts of a corpus as a file or on standard output."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmkit.errors import UsageError
+from lmkit_cli import options, output, reading
+
+
+Sort = enum.StrEnum("Sort", ["count", "words", "none"])  # as a call, since `count` would hide the method of str
+
+
+class To(enum.StrEnum):
+    text = "text"
+    npz = "npz"
+    parquet = "parquet"
+
+
+def command(
+    corpus: options.Corpus = None,
+    order: Annotated[int, typer.Option("--order", "-o", help="Longest n-grams.", min=1, max=100)] = 3,
+    only: Annotated[bool, typer.Option("--only", help="N-grams of exactly --order words, not the shorter ones too.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the counts go: .txt, .npz or .parquet; standard output if left out.", show_default=False)
+    ] = None,
+    to: Annotated[To | None, typer.Option(help="The format, where the ending does not tell it.", show_default=False)] = None,
+    sort: Annotated[Sort, typer.Option(help="By falling count, by words, or not at all.")] = Sort.count,
+    min_count: Annotated[int, typer.Option(help="Leave out what is rarer.", min=1)] = 1,
+    max_count: Annotated[int | None, typer.Option(help="Leave out what is more frequent.", min=1, show_default=False)] = None,
+    unit: options.UnitOption = None,
+    tokenizer: options.Tokenizer = None,
+    sentences: options.SentencesOption = None,
+    no_sentence_boundaries: options.NoBoundaries = False,
+    lowercase: options.Lowercase = None,
+    fold_numbers: options.FoldNumbers = None,
+    encoding: options.Encoding = None,
+    split: options.Split = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+) -> None:
+    """Count the n-grams of a corpus.
+
+    Text has a line an n-gram, its words, a tab and the count, as SRILM's ngram-count writes it. Sentences are counted with their <s> and
+    </s>; the n-gram <s> alone is how many sentences there are.
+    """
+    if max_count is not None and max_count < min_count:
+        raise UsageError(f"--max-count {max_count} is below --min-count {min_count}, so nothing could be left; change one of them.")
+    if json and out is None:
+        raise UsageError("With --json the counts need a file of their own; name one with --out.")
+    if out is not None:
+        reading.check_output(out)
+    import lmkit_corpora
+    from lmkit.ngram.count_table import CountTable
+
+    spec = corpus or lmkit_corpora.default_corpus()
+    text_options = reading.text_options(
+        spec,
+        unit=unit,
+        no_sentence_boundaries=no_sentence_boundaries,
+        tokenizer=tokenizer,
+        sentences=sentences,
+        lowercase=lowercase,
+        fold_numbers=fold_numbers,
+        encoding=encoding,
+    )
+    encoded = lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, split, "train"), options=text_options)
+    for text in encoded.notes:
+        output.note(text)
+    table = CountTable.from_corpus(encoded, order, orders=[order] if only else None)
+    table = table.filtered(min_count, max_count).sorted(sort.value)
+    if out is None:
+        for block in table.lines():
+            sys.stdout.buffer.write(block)
+        return
+    table.write(out, to=to.value if to else None)
+    sizes = {str(n): len(own) for n, own in table.counts.items()}
+    if json:
+        output.result_json({"out": str(out), "ngrams": sizes, "tokens": table.tokens})
+    else:
+        output.result(output.table(["order", "n-grams"], [[n, f"{size:,}"] for n, size in sizes.items()], right=(0, 1)))
+        output.result(f"Counts of {table.tokens:,} tokens: {out} ({output.size(out.stat().st_size)})")

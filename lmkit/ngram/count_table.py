@@ -1,0 +1,218 @@
+"""N-gram counts as a product: filtered, sorted, searched, and written as text, NumPy or Parquet."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lmkit import _files
+from lmkit._validation import check_choice, check_int
+from lmkit.errors import FormatError, InputError, InvalidParameterError, MissingDependencyError
+from lmkit.ngram import _kernels_count_table as kernels
+from lmkit.ngram.counting import count_ngrams
+from lmkit.text.corpus import EncodedCorpus
+from lmkit.text.vocabulary import Vocabulary
+
+_BUFFER = 1 << 24
+WILDCARD = "*"
+SORTS = ("count", "words", "none")
+
+
+@dataclasses.dataclass(eq=False)
+class CountTable:
+    """The n-grams of a text, of one or of several orders, with their counts.
+
+    Attributes
+    ----------
+    vocabulary : token <-> id.
+    rows : one int32 (R, n) an order n: word ids, sorted by id as the counting leaves them until `sorted` changes that.
+    counts : one int64 (R,) an order.
+    tokens : number of tokens of the text, ends of sentences included where they are counted.
+    """
+
+    vocabulary: Vocabulary
+    rows: dict[int, np.ndarray]
+    counts: dict[int, np.ndarray]
+    tokens: int
+
+    @classmethod
+    def from_corpus(cls, corpus: EncodedCorpus, order: int = 3, *, orders: Sequence[int] | None = None) -> CountTable:
+        """Count the n-grams of a text.
+
+        Parameters
+        ----------
+        corpus : the text; its sentence boundaries are counted as <s> and </s> unless it is continuous.
+        order : longest n-gram, 1 to 100.
+        orders : the lengths that are kept, by default all up to `order`.
+        """
+        order = check_int("CountTable", "order", order, minimum=1, maximum=100)
+        kept = range(1, order + 1) if orders is None else [check_int("CountTable", "orders", n, minimum=1, maximum=order) for n in orders]
+        boundaries = corpus.options.sentence_boundaries
+        counted = count_ngrams(corpus.ids, corpus.sentence_offsets, len(corpus.vocabulary), order, boundaries=boundaries)
+        rows, counts = {}, {}
+        words = np.arange(len(corpus.vocabulary), dtype=np.int32)[:, np.newaxis]
+        for n, level in enumerate(counted.levels, 1):
+            if n > 1:
+                below = counted.levels[n - 2].first_child
+                assert below is not None
+                parents = np.repeat(np.arange(len(words)), np.diff(below))
+                words = np.concatenate([words[parents], level.words.astype(np.int32)[:, np.newaxis]], axis=1)
+            if n in kept:
+                occurring = np.flatnonzero(level.counts > 0)  # the vocabulary lists words that this text may lack
+                rows[n], counts[n] = words[occurring], level.counts[occurring].astype(np.int64)
+        return cls(corpus.vocabulary, rows, counts, counted.tokens)
+
+    def __len__(self) -> int:
+        return sum(len(own) for own in self.counts.values())
+
+    def order(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows int32 (R, n) and counts int64 (R,) of one order. Raises InvalidParameterError if it was not counted."""
+        if n not in self.rows:
+            raise InvalidParameterError(f"There are no {n}-grams in this table. It has: {', '.join(map(str, self.rows))}.")
+        return self.rows[n], self.counts[n]
+
+    def filtered(self, min_count: int = 1, max_count: int | None = None) -> CountTable:
+        """The n-grams that occur at least min_count and at most max_count times."""
+        check_int("CountTable.filtered", "min_count", min_count, minimum=1)
+        if max_count is not None:
+            check_int("CountTable.filtered", "max_count", max_count, minimum=min_count)
+        return self._chosen({n: (own >= min_count) & (own <= (max_count or own.max(initial=0))) for n, own in self.counts.items()})
+
+    def sorted(self, by: str = "count") -> CountTable:
+        """By falling count (among equals in order of first appearance of their words), by "words" as bytes, or as they are ("none")."""
+        check_choice("CountTable.sorted", "by", by, SORTS)
+        if by == "none":
+            return self
+        if by == "count":
+            return self._chosen({n: np.argsort(-own, kind="stable") for n, own in self.counts.items()})
+        tokens = np.array([token.encode() for token in self.vocabulary.tokens()], object)
+        rank = np.empty(len(tokens), np.int64)
+        rank[np.argsort(tokens, kind="stable")] = np.arange(len(tokens))
+        return self._chosen({n: np.lexsort(rank[own].T[::-1]) for n, own in self.rows.items()})
+
+    def like(self, pattern: Sequence[str]) -> CountTable:
+        """The n-grams that match a pattern of tokens, where `*` stands for any one token."""
+        if not pattern:
+            raise InvalidParameterError("The pattern is empty. Name at least one word, or * for any.")
+        rows, _ = self.order(len(pattern))
+        chosen = np.ones(len(rows), np.bool_)
+        for column, token in enumerate(pattern):
+            if token == WILDCARD:
+                continue
+            if token not in self.vocabulary:
+                chosen[:] = False
+                break
+            chosen &= rows[:, column] == self.vocabulary.id(token)
+        return self._chosen({len(pattern): chosen})
+
+    def top(self, n: int, count: int) -> list[tuple[tuple[str, ...], int]]:
+        """The most frequent n-grams of one order with their counts."""
+        rows, counts = self._only(n).sorted().order(n)
+        return [(tuple(self.vocabulary.decode(row)), int(own)) for row, own in zip(rows[:count], counts[:count], strict=True)]
+
+    def counts_of_counts(self, n: int, highest: int = 10) -> np.ndarray:
+        """int64 (highest + 1,): how many n-grams occur exactly 0, 1, ... highest times (the first is 0)."""
+        _, counts = self.order(n)
+        return np.bincount(counts[counts <= highest], minlength=highest + 1)
+
+    def _only(self, n: int) -> CountTable:
+        rows, counts = self.order(n)
+        return dataclasses.replace(self, rows={n: rows}, counts={n: counts})
+
+    def _chosen(self, places: dict[int, np.ndarray]) -> CountTable:
+        rows = {n: self.rows[n][own] for n, own in places.items()}
+        return dataclasses.replace(self, rows=rows, counts={n: self.counts[n][own] for n, own in places.items()})
+
+    # -- files -------------------------------------------------------------------------------------------------------------------------
+
+    def write(self, path: str | os.PathLike[str], to: str | None = None) -> None:
+        """Write the table: "text" (SRILM's ngram-count format: words, a tab, the count), "npz" or "parquet"; by the file's ending if left
+        out. Raises OutputError, and MissingDependencyError for Parquet without pyarrow."""
+        form = to or {".npz": "npz", ".parquet": "parquet"}.get(os.path.splitext(os.fspath(path))[1], "text")
+        check_choice("CountTable.write", "to", form, ("text", "npz", "parquet"))
+        with _files.replacing(path) as temporary:
+            {"text": self._write_text, "npz": self._write_npz, "parquet": self._write_parquet}[form](temporary)
+
+    def lines(self) -> Iterator[memoryview]:
+        """The table as text, in blocks of lines."""
+        longest = int(np.diff(self.vocabulary.offsets).max())
+        blob, offsets = self.vocabulary.blob, self.vocabulary.offsets
+        for n, rows in self.rows.items():
+            buffer = np.empty(max(_BUFFER, 4 * (n * (longest + 1) + 32)), np.uint8)
+            row = 0
+            while row < len(rows):
+                row, used = kernels.write_count_lines(row, rows, self.counts[n], blob, offsets, longest, buffer)
+                yield memoryview(buffer[:used])
+
+    def _write_text(self, path: Any) -> None:
+        with open(path, "wb") as file:
+            for block in self.lines():
+                file.write(block)
+
+    def _write_npz(self, path: Any) -> None:
+        arrays: dict[str, Any] = {f"ids_{n}": own for n, own in self.rows.items()}
+        arrays |= {f"counts_{n}": own for n, own in self.counts.items()} | self.vocabulary.to_tensors()
+        with open(path, "wb") as file:
+            np.savez_compressed(file, tokens=self.tokens, **arrays)
+
+    def _write_parquet(self, path: Any) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            raise MissingDependencyError("Parquet files need pyarrow: pip install 'lmkit[parquet]', or write .npz or text.") from None
+        tokens = pyarrow.array(self.vocabulary.tokens())
+        longest = max(self.rows)
+        with pyarrow.parquet.ParquetWriter(path, self._parquet_schema(pyarrow, longest)) as writer:
+            for n, rows in self.rows.items():
+                columns = [tokens.take(pyarrow.array(rows[:, k])) if k < n else pyarrow.nulls(len(rows), "string") for k in range(longest)]
+                order = pyarrow.array(np.full(len(rows), n, np.int16))
+                table = [order, *columns, pyarrow.array(self.counts[n])]
+                writer.write_table(pyarrow.Table.from_arrays(table, schema=writer.schema))
+
+    @staticmethod
+    def _parquet_schema(pyarrow: Any, longest: int) -> Any:
+        words = [(f"word_{k + 1}", pyarrow.string()) for k in range(longest)]
+        return pyarrow.schema([("order", pyarrow.int16()), *words, ("count", pyarrow.int64())])
+
+    @classmethod
+    def read_npz(cls, path: str | os.PathLike[str]) -> CountTable:
+        """Read what `write` wrote as npz. Raises InputError if it is missing, FormatError if it is damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file. Check the path, or make it with lmkit count.") from None
+        except (ValueError, OSError, EOFError, NotImplementedError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise FormatError(f"{path}: not a table of counts, or damaged ({_one_line(error)}); make it again with lmkit count.") from None
+        orders = sorted(int(name.removeprefix("ids_")) for name in arrays if name.startswith("ids_"))
+        vocabulary = Vocabulary.from_tensors(arrays, os.fspath(path))
+        rows, counts = {n: arrays[f"ids_{n}"] for n in orders}, {n: arrays.get(f"counts_{n}") for n in orders}
+        for n in orders:
+            own = counts[n]
+            if (
+                own is None
+                or rows[n].shape != (len(own), n)
+                or (rows[n].size and not 0 <= rows[n].min() <= rows[n].max() < len(vocabulary))
+            ):
+                raise FormatError(f"{path}: the {n}-grams and their counts don't fit together. Make it again with lmkit count.")
+        return cls(vocabulary, rows, {n: np.asarray(counts[n], np.int64) for n in orders}, int(arrays["tokens"]))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def vocabulary_growth(corpus: EncodedCorpus, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Heaps' curve: numbers of tokens read, int64 (P,), spaced evenly on a logarithmic scale, and of different words among them."""
+    places = np.unique(np.geomspace(1, max(len(corpus), 1), points).round().astype(np.int64))
+    places = places[places <= len(corpus)]
+    result = np.empty(len(places), np.int64)
+    kernels.growth_of_vocabulary(np.ascontiguousarray(corpus.ids), np.zeros(len(corpus.vocabulary), np.bool_), places, result)
+    return places, result
