@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import math
 import os
+import re
 import subprocess
 import sys
 import time
