@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
+
+if TYPE_CHECKING:
+    from lmkit import NgramLanguageModel
 
 
 class Format(enum.StrEnum):
@@ -28,6 +31,21 @@ def command(
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa, .arpa.gz, or .klm or .binary for KenLM.")],
     to: Annotated[Format | None, typer.Option(help="The format to write, where the ending of OUT doesn't tell it.")] = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Pack lmkit's own file to about 8 bytes an n-gram, without loss, for slower queries.")
+    ] = False,
+    quantize: Annotated[
+        int | None,
+        typer.Option(
+            help="Pack it and round probabilities and back-off weights to so many bits; 8 takes about 4.5 bytes an n-gram.",
+            min=2,
+            max=16,
+            show_default=False,
+        ),
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="A text on which to measure what --quantize costs in perplexity.", show_default=False)
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -44,10 +62,19 @@ def command(
     path = reading.model_path(source)
     if target.exists() and path.exists() and target.samefile(path):
         raise UsageError(f"{target}: is the model to read as well; name another file to write.")
+    if (compact or quantize is not None) and form != Format.lm:
+        raise UsageError(f"--compact and --quantize pack lmkit's own files, not {form.value}; end OUT in .lm, or leave them out.")
+    if held_out is not None and quantize is None:
+        raise UsageError("--held-out measures what --quantize costs; give both or neither.")
     reading.check_output(target)
     import lmkit
 
     model = lmkit.load(path)
+    if form == Format.lm:
+        original, model = model, model.compact(quantize) if compact or quantize is not None else model.fast()
+        cost = _cost(original, model, held_out) if held_out is not None else None
+    else:
+        cost = None
     if form == Format.arpa:
         model.write_arpa(target)
     elif form == Format.lm:
@@ -61,9 +88,21 @@ def command(
         output.note(f"Note: {entry}")
     size = target.stat().st_size
     if json:
-        output.result_json({"source": str(path), "target": str(target), "format": form.value, "bytes": size})
-    else:
-        output.result(f"{target}: {output.size(size)}")
+        measured = {} if cost is None else {"perplexity": cost[0], "perplexity_quantized": cost[1]}
+        output.result_json({"source": str(path), "target": str(target), "format": form.value, "bytes": size, **measured})
+        return
+    output.result(f"{target}: {output.size(size)}, {size / sum(model.trie_.sizes):.1f} bytes an n-gram")
+    if cost is not None:
+        output.result(f"Perplexity of {held_out}: {cost[0]:.5f} before, {cost[1]:.5f} with {quantize} bits ({cost[1] / cost[0] - 1:+.3%}).")
+
+
+def _cost(exact: NgramLanguageModel, rounded: NgramLanguageModel, spec: str) -> tuple[float, float]:
+    """Perplexities of a text under both models."""
+    import lmkit_corpora
+
+    base = reading.is_in_catalogue(spec)
+    corpus = lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, None, "valid") if base else None, options=exact.text_options)
+    return exact.score(corpus).perplexity(), rounded.score(corpus).perplexity()
 
 
 def _format_of(path: Path) -> Format:

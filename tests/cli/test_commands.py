@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import os
+import random
 import re
 import subprocess
 import sys
@@ -410,3 +411,18 @@ def test_no_command_is_left_out() -> None:
     folder = Path(app.__file__).parent
     defining = {path.stem for path in folder.glob("*.py") if re.search(r"^(def command\(|command = )", path.read_text(), re.MULTILINE)}
     assert {row.module for row in app.COMMANDS.values()} == defining
+
+
+def test_convert_packs_and_tells_what_rounding_costs(run, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    rng = random.Random(0)
+    text.write_text("".join(" ".join(rng.choice("abcdefgh") * rng.randint(1, 3) for _ in range(8)) + "\n" for _ in range(400)))
+    model, small = tmp_path / "m.lm", tmp_path / "small.lm"
+    assert run("train-ngram", text, "--order", 4, "--out", model).code == 0
+    assert run("convert", model, small, "--compact").code == 0
+    assert small.stat().st_size < 0.7 * model.stat().st_size
+    assert run("perplexity", small, text).out == run("perplexity", model, text).out
+    told = json.loads(run("convert", model, small, "--quantize", 5, "--held-out", text, "--json").out)
+    assert told["perplexity"] != told["perplexity_quantized"]
+    assert told["perplexity_quantized"] == pytest.approx(told["perplexity"], rel=0.1)
+    assert run("convert", model, tmp_path / "m.arpa", "--compact").code == 2
