@@ -12,7 +12,6 @@ import typer
 from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
 
-
 Sort = enum.StrEnum("Sort", ["count", "words", "none"])  # as a call, since `count` would hide the method of str
 
 
