@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 
 from lmkit import _progress
-from lmkit.errors import InputError
 from lmkit.ngram import _kernels_counting as kernels
+from lmkit.ngram._kernels_records import count_words
+from lmkit.ngram._partitions import Chunk, Layout, Text, make_plan, shared_words, sorted_chunks
+from lmkit.ngram.workspace import Workspace
 
-MAXIMUM_POSITIONS = 2**31 - 1
-"""Positions are stored in 32 bits; ids of n-grams cannot outgrow them."""
+NARROW_LIMIT = 2**31
+"""From so many positions on, counts and indices of n-grams take 64 bits."""
 
 
 @dataclasses.dataclass
@@ -21,9 +24,9 @@ class Level:
     Attributes
     ----------
     words : uint32 (G,), last word. For order 1 it is the index itself.
-    suffixes : uint32 (G,), index in the level below of the n-gram without its first word. Empty for order 1.
+    suffixes : uint32 or int64 (G,), index in the level below of the n-gram without its first word. Empty for order 1.
     counts : int32 or int64 (G,), how often the n-gram occurs.
-    first_child : int64 (G+1,), index in the level above of the first n-gram with this one as context. None for the highest order.
+    first_child : int32 or int64 (G+1,), index in the level above of the first n-gram with this one as context. None for the highest order.
     """
 
     words: np.ndarray
@@ -46,12 +49,21 @@ class NgramCounts:
     tokens : int, number of events: words, and ends where there are boundaries.
     last_path : index in each level of the suffixes of the n-gram that is last in suffix order, lowest order first (lmplz counts
         these differently, see `modified_kneser_ney`).
+    workspace : where the arrays are, and further ones of their size should be.
     """
 
     levels: list[Level]
     boundaries: bool
     tokens: int
     last_path: list[int]
+    workspace: Workspace = dataclasses.field(default_factory=Workspace, repr=False)
+
+    def __post_init__(self) -> None:
+        self._starts = [(1, 2)]
+        for level in self.levels[:-1]:
+            assert level.first_child is not None
+            low, high = self._starts[-1]
+            self._starts.append((int(level.first_child[low]), int(level.first_child[high])))
 
     @property
     def order(self) -> int:
@@ -63,41 +75,61 @@ class NgramCounts:
 
     def sentence_starts(self, order: int) -> slice:
         """The n-grams of one order that begin with <s>: they are contiguous."""
-        low, high = _bos_range(self.levels, order)
-        return slice(low, high)
+        return slice(*self._starts[order - 1])
 
     def adjusted_counts(self, order: int) -> np.ndarray:
-        """Kneser-Ney's counts, int64 (G,): distinct left neighbours; raw counts for the highest order and behind <s>; 0 for <s> itself.
+        """Kneser-Ney's counts, int (G,): distinct left neighbours; raw counts for the highest order and behind <s>; 0 for <s> itself.
 
-        Chen and Goodman 1998, section 4.1.6; with the treatment of <s> as in Heafield et al. 2013, section 3.
+        Read-only for callers: the highest order's are the level's own. Chen and Goodman 1998, section 4.1.6; with the treatment of <s> as
+        in Heafield et al. 2013, section 3.
         """
-        level = self.levels[order - 1]
+        level, workspace = self.levels[order - 1], self.workspace
+        if order == self.order and order > 1:
+            return level.counts
         if order == self.order:
-            adjusted = level.counts.astype(np.int64)
+            adjusted = level.counts.copy()
         else:
-            adjusted = np.zeros(len(level), np.int64)
-            kernels.count_extensions(self.levels[order].suffixes, adjusted)
+            adjusted = workspace.zeros(len(level), level.counts.dtype)
+            self._count_left_neighbours(order, adjusted)
             if self.boundaries:
                 starts = self.sentence_starts(order)
                 adjusted[starts] = level.counts[starts]
             else:  # an n-gram met only at the very start of the text has no left neighbour: count it once
-                np.maximum(adjusted, level.counts > 0, out=adjusted)
+                for low, high in workspace.blocks(len(level)):
+                    np.maximum(adjusted[low:high], level.counts[low:high] > 0, out=adjusted[low:high])
+            workspace.drop(adjusted, level.counts)
         if order == 1:
             adjusted[1] = 0
         return adjusted
 
+    def _count_left_neighbours(self, order: int, adjusted: np.ndarray) -> None:
+        suffixes, workspace = self.levels[order].suffixes, self.workspace
+        bands = workspace.bands(len(adjusted), adjusted.itemsize)
+        if len(bands) == 1:  # each thread counts for one stretch of them, so that no two meet
+            borders = np.linspace(0, len(adjusted), workspace.threads + 1).astype(np.int64).tolist()
+            workspace.run(lambda band: kernels.count_extensions(suffixes, *band, adjusted), itertools.pairwise(borders))
+            workspace.drop(suffixes)
+            return
+        for band in bands:
+            for low, high in workspace.blocks(len(suffixes)):
+                kernels.count_extensions(suffixes[low:high], *band, adjusted)
+                workspace.drop(suffixes)
+            workspace.drop(adjusted)
 
-def _bos_range(levels: list[Level], order: int) -> tuple[int, int]:
-    """First and last+1 index, in the level of `order`, of the n-grams that begin with <s>."""
-    low, high = 1, 2
-    for level in levels[: order - 1]:
-        assert level.first_child is not None
-        low, high = int(level.first_child[low]), int(level.first_child[high])
-    return low, high
 
-
-def count_ngrams(ids: np.ndarray, sentence_offsets: np.ndarray, vocabulary_size: int, order: int, *, boundaries: bool = True) -> NgramCounts:
+def count_ngrams(
+    ids: np.ndarray,
+    sentence_offsets: np.ndarray,
+    vocabulary_size: int,
+    order: int,
+    *,
+    boundaries: bool = True,
+    workspace: Workspace | None = None,
+) -> NgramCounts:
     """Count all n-grams up to `order`.
+
+    Every position becomes a record of `order` words. The records are sorted, a partition of their range at a time, and the levels of all
+    orders are read off them side by side; no array as long as the text is accessed at random.
 
     Parameters
     ----------
@@ -106,79 +138,132 @@ def count_ngrams(ids: np.ndarray, sentence_offsets: np.ndarray, vocabulary_size:
     vocabulary_size : ids lie in [0, vocabulary_size).
     order : highest n. The result has fewer levels if no sentence is that long.
     boundaries : count `<s>` in front of every sentence and `</s>` behind it.
+    workspace : where the arrays go and how many threads work; in memory, on all cores, if left out. Changes nothing in the result.
 
     Raises
     ------
-    InputError : if the text has 2^31 positions or more.
+    OutputError : if the workspace is on a disk that is full.
     """
-    positions = len(ids) + (len(sentence_offsets) - 1) * (2 if boundaries else 1)
-    if positions > MAXIMUM_POSITIONS:
-        raise InputError(f"The text has {positions:,} positions, more than the {MAXIMUM_POSITIONS:,} that can be counted. Train on a part of it.")
-    stream = kernels.make_stream(ids, sentence_offsets, boundaries)
-    by_word, word_counts = kernels.sort_positions_by_word(stream, vocabulary_size)
-    words = np.arange(vocabulary_size, dtype=np.uint32)
-    levels = [Level(words, np.empty(0, np.uint32), _narrow(word_counts))]
-    ids_here = stream.copy()  # the id of a unigram is its word
-    if not boundaries:
-        ids_here[stream == 1] = kernels.NONE
-        levels[0].counts[1] = 0
-    pairs = np.empty(len(by_word), np.uint64)
-    spare = np.empty(len(by_word), np.uint64)
-    ids_next = np.empty(len(stream), np.uint32)
-    with _progress.Progress("counting", order, "order") as progress:
-        progress.advance()
-        for _ in range(2, order + 1):
-            level = _next_level(levels[-1], stream, by_word, ids_here, ids_next, pairs, spare)
-            if len(level) == 0:
-                levels[-1].first_child = None
-                break
-            levels.append(level)
-            ids_here, ids_next = ids_next, ids_here
+    workspace = workspace or Workspace()
+    text = Text(np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(sentence_offsets, np.int64), boundaries)
+    sentences = len(text.offsets) - 1
+    longest = int(np.diff(text.offsets).max(initial=0)) + (2 if boundaries else 0)
+    order = max(1, min(order, longest))
+    wide = len(ids) + 2 * sentences >= NARROW_LIMIT
+    word_counts = np.zeros(vocabulary_size, np.int64)
+    for low, high in workspace.blocks(len(text.ids)):
+        count_words(text.ids[low:high], word_counts)
+    workspace.drop(text.ids)
+    if boundaries:
+        word_counts[1:3] = sentences
+    tokens = len(ids) + (sentences if boundaries else 0)
+    unigrams = Level(
+        np.arange(vocabulary_size, dtype=np.uint32), np.empty(0, np.uint32), word_counts.astype(np.int64 if wide else np.int32)
+    )
+    levels = [unigrams]
+    if order > 1:
+        builder = _Builder(unigrams, order, tokens, workspace, wide)
+        _fill(builder, text, word_counts, workspace, wide)
+        levels = builder.finish()
+        _link_suffixes(levels, workspace)
+    path = _path_of_last(text, levels) if boundaries else []
+    return NgramCounts(levels, boundaries, tokens, path, workspace)
+
+
+def _fill(builder: _Builder, text: Text, word_counts: np.ndarray, workspace: Workspace, wide: bool) -> None:
+    layout = builder.layout
+    record_counts = word_counts.copy()
+    record_counts[2] = 0  # nothing follows </s>
+    records = int(record_counts.sum())
+    at_once, target = workspace.scratch_records(records, layout.keys * 8, layout.order)
+    plan = make_plan(text, layout, record_counts, target)
+    with _progress.Progress("counting", records, "n-gram") as progress:
+        for chunk in sorted_chunks(text, layout, plan, workspace, at_once, wide):
+            builder.append(chunk)
+            progress.advance(chunk.records)
+
+
+class _Builder:
+    """Joins the levels of one partition after the other."""
+
+    def __init__(self, unigrams: Level, order: int, most: int, workspace: Workspace, wide: bool) -> None:
+        self.layout = Layout.of(len(unigrams), order)
+        self._unigrams = unigrams
+        self._integer = np.int64 if wide else np.int32
+        self._workspace = workspace
+        self._children = np.zeros(len(unigrams) + 1, np.int64)
+        self._words = [workspace.collector(np.uint32, most) for _ in range(order - 1)]
+        self._counts = [workspace.collector(self._integer, most) for _ in range(order - 1)]
+        self._first_child = [workspace.collector(self._integer, most + 1) for _ in range(order - 2)]
+        self._last_record: np.ndarray | None = None
+
+    def append(self, chunk: Chunk) -> None:
+        """Add a partition's levels. Where its first n-gram goes on from the last one, their common prefixes are one n-gram each."""
+        shared = 0 if self._last_record is None else shared_words(self._last_record, chunk.first_record, self.layout)
+        self._last_record = chunk.last_record
+        sizes = [collector.size for collector in self._words]
+        self._children[chunk.words[0] + np.int64(1)] += np.diff(chunk.first_child[0], append=len(chunk.words[1]))
+        self._children[chunk.words[0][0] + 1] -= shared >= 2
+        for n in range(1, self.layout.order):
+            known = int(shared > n)
+            if known:
+                self._counts[n - 1].add_to_last(int(chunk.counts[n][0]))
+            self._words[n - 1].append(chunk.words[n][known:])
+            self._counts[n - 1].append(chunk.counts[n][known:])
+            if n + 1 < self.layout.order:
+                self._first_child[n - 1].append(chunk.first_child[n][known:] + self._integer(sizes[n] - int(shared > n + 1)))
+
+    def finish(self) -> list[Level]:
+        """All levels, their suffixes not yet filled in but for order 2."""
+        self._unigrams.first_child = np.cumsum(self._children).astype(self._integer)
+        levels = [self._unigrams]
+        for n in range(1, self.layout.order):
+            last = n + 1 == self.layout.order
+            if not last:
+                self._first_child[n - 1].append(np.array([self._words[n].size], self._integer))
+            words = self._words[n - 1].finish()
+            index = np.int64 if self._integer is np.int64 else np.uint32
+            suffixes = words if n == 1 and index is np.uint32 else self._workspace.empty(len(words), index)
+            if n == 1 and suffixes is not words:
+                suffixes[:] = words
+            levels.append(Level(words, suffixes, self._counts[n - 1].finish(), None if last else self._first_child[n - 1].finish()))
+        return levels
+
+
+def _link_suffixes(levels: list[Level], workspace: Workspace) -> None:
+    """Fill in the suffixes of the orders from 3 on, each with the help of the one below."""
+    with _progress.Progress("linking", len(levels), "order") as progress:
+        for n in range(2, len(levels)):
+            level, contexts, below = levels[n], levels[n - 1], levels[n - 2]
+            assert contexts.first_child is not None
+            assert below.first_child is not None
+            blocks = workspace.blocks_by_children(contexts.first_child)
+            for band in workspace.bands_by_children(below.first_child):
+                fixed = (contexts.first_child, contexts.suffixes, level.words, below.first_child, contexts.words, level.suffixes)
+
+                def link(block: tuple[int, int], band: tuple[int, int] = band, fixed: tuple[np.ndarray, ...] = fixed) -> None:
+                    kernels.link_children(*block, *band, *fixed)
+                    workspace.drop(fixed[0], fixed[1], fixed[2], fixed[5])
+
+                workspace.run(link, blocks)
+                workspace.drop(*fixed)
             progress.advance()
-    path = _path_of_last(stream, levels)
-    return NgramCounts(levels, boundaries, len(by_word), path)
 
 
-def _next_level(
-    below: Level,
-    stream: np.ndarray,
-    by_word: np.ndarray,
-    ids_here: np.ndarray,
-    ids_next: np.ndarray,
-    pairs: np.ndarray,
-    spare: np.ndarray,
-) -> Level:
-    """Count the n-grams that extend those of `below` by one word; fill below.first_child and ids_next."""
-    count = kernels.context_pairs(by_word, ids_here, pairs)
-    ordered, other = kernels.sort_by_context(pairs, spare, count, len(below))
-    below.first_child = np.empty(len(below) + 1, np.int64)
-    ids_next.fill(kernels.NONE)
-    size = kernels.number_ngrams(ordered, count, stream, ids_here, ids_next, other, below.first_child)
-    level = Level(np.empty(size, np.uint32), np.empty(size, np.uint32), np.empty(size, np.int32))
-    kernels.unpack_runs(other, ordered, count, level.words, level.suffixes, level.counts)
-    return level
-
-
-def _narrow(counts: np.ndarray) -> np.ndarray:
-    return counts.astype(np.int32)
-
-
-def _path_of_last(stream: np.ndarray, levels: list[Level]) -> list[int]:
+def _path_of_last(text: Text, levels: list[Level]) -> list[int]:
     """Indices of the suffixes of the n-gram that is last in suffix order, for orders 1 .. up to <s> or the highest order."""
-    end = int(kernels.last_in_suffix_order(stream, len(levels)))
-    path = []
-    for order in range(1, len(levels) + 1):
-        words = stream[max(0, end - order + 1) : end + 1]
-        if len(words) < order or (words[1:] == 1).any():
-            break
-        index = int(words[0])
-        for depth, word in enumerate(words[1:]):
+    sentence, place = (int(value) for value in kernels.last_in_suffix_order(text.ids, text.offsets, len(levels)))
+    if sentence < 0:
+        return []
+    start, stop = int(text.offsets[sentence]), int(text.offsets[sentence + 1])
+    words = np.concatenate([[1], text.ids[start:stop], [2]])[: place + 1]
+    path: list[int] = []
+    for order in range(1, min(len(levels), len(words)) + 1):
+        index = int(words[-order])
+        for depth, word in enumerate(words[len(words) - order + 1 :]):
             first_child = levels[depth].first_child
             assert first_child is not None
             low, high = int(first_child[index]), int(first_child[index + 1])
-            children = levels[depth + 1].words[low:high]
-            index = low + int(np.searchsorted(children, word))
-            if index == high or children[index - low] != word:  # continuous text: the n-gram would begin with a break
-                return path
+            index = low + int(np.searchsorted(levels[depth + 1].words[low:high], word))
         path.append(index)
     return path

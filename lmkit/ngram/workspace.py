@@ -1,0 +1,284 @@
+"""Where counting and smoothing keep their arrays: in memory, or in nameless files when memory is bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lmkit._files import explain_write_error
+from lmkit.errors import OutputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_PRIVATE: dict[str, Any] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+_BLOCK = 1 << 18
+"""Entries handled at a time where a pass goes through a whole level: its temporary arrays stay in the second-level cache."""
+
+
+class Workspace:
+    """Arrays in memory.
+
+    Parameters
+    ----------
+    threads : how many kernels may run at once; None for all cores. Results are the same for any number.
+    """
+
+    block = _BLOCK
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or available_cores()
+
+    def empty(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
+        """An array of so many entries, of any content."""
+        return np.empty(count, dtype)
+
+    def zeros(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
+        """An array of so many zeros."""
+        return np.zeros(count, dtype)
+
+    def collector(self, dtype: npt.DTypeLike, most: int) -> Collector:
+        """For an array that is made piece by piece and has at most `most` entries in the end."""
+        return Collector(dtype, most)
+
+    def drop(self, *arrays: np.ndarray | None) -> None:
+        """Arrays of this workspace that are not needed for the moment. They keep their contents."""
+
+    def scratch_records(self, records: int, record_bytes: int, order: int) -> tuple[int, int]:
+        """(records that may be held at once, records that a partition should have). A partition fits the last-level cache."""
+        return max(records * 24, 1 << 28) // record_bytes, max(1 << 19, records >> 10)
+
+    def bands(self, count: int, itemsize: int) -> list[tuple[int, int]]:
+        """[0, count) in stretches short enough to be accessed at random in memory."""
+        return [(0, count)]
+
+    def blocks(self, count: int) -> list[tuple[int, int]]:
+        """[0, count) in stretches of `block`."""
+        return [(start, min(start + self.block, count)) for start in range(0, count, self.block)]
+
+    def blocks_by_children(self, first_child: np.ndarray) -> list[tuple[int, int]]:
+        """The contexts in stretches that have about `block` children and contexts."""
+        result = _stretches(first_child, self.block)
+        self.drop(first_child)
+        return result
+
+    def bands_by_children(self, first_child: np.ndarray) -> list[tuple[int, int]]:
+        """The contexts in stretches that, with their children, are short enough to be accessed at random in memory."""
+        return [(0, len(first_child) - 1)]
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """function of every item, in order, `threads` at a time."""
+        items = list(items)
+        if self.threads <= 1 or len(items) <= 1:
+            yield from map(function, items)
+            return
+        pool = ThreadPoolExecutor(self.threads)
+        try:
+            pending = [pool.submit(function, item) for item in items[: 2 * self.threads]]
+            for index in range(len(items)):
+                result = pending.pop(0).result()
+                if index + 2 * self.threads < len(items):  # results wait for few others, so that they don't pile up
+                    pending.append(pool.submit(function, items[index + 2 * self.threads]))
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def run(self, function: Callable[[Item], Any], items: Iterable[Item]) -> None:
+        """Call function for every item, `threads` at a time."""
+        for _ in self.map(function, items):
+            pass
+
+    def pieces(self, size: int) -> int:
+        """Into how many pieces an input of so many bytes is cut."""
+        return self.threads
+
+
+def _stretches(first_child: np.ndarray, most: int) -> list[tuple[int, int]]:
+    """The contexts in stretches of at most `most`, with at most as many children unless it is a single one."""
+    contexts = len(first_child) - 1
+    result = []
+    start = 0
+    while start < contexts:
+        target = min(int(first_child[start]) + most, int(first_child[-1]))  # of the array's own type, or NumPy would convert all of it
+        stop = int(np.searchsorted(first_child, first_child.dtype.type(target), side="right")) - 1
+        stop = min(max(stop, start + 1), start + most, contexts)
+        result.append((start, stop))
+        start = stop
+    return result
+
+
+class Scratch:
+    """uint64 memory whose parts can be given back one after the other."""
+
+    def __init__(self, count: int) -> None:
+        self._memory = mmap.mmap(-1, max(count, 1) * 8, **_PRIVATE)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):  # a kernel built without huge pages
+                self._memory.madvise(mmap.MADV_HUGEPAGE)
+        self.array = np.frombuffer(self._memory, np.uint64, count)
+
+    def discard(self, start: int, stop: int) -> None:
+        """The entries from start to stop are not needed any more."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            low = -(-start * 8 // mmap.PAGESIZE) * mmap.PAGESIZE
+            high = stop * 8 // mmap.PAGESIZE * mmap.PAGESIZE
+            if low < high:
+                self._memory.madvise(mmap.MADV_DONTNEED, low, high - low)
+
+
+class Collector:
+    """An array that is made piece by piece, in memory. Pages that are never written to are never taken."""
+
+    def __init__(self, dtype: npt.DTypeLike, most: int) -> None:
+        self._array = np.empty(most, dtype)
+        self.size = 0
+
+    def append(self, piece: np.ndarray) -> None:
+        self._array[self.size : self.size + len(piece)] = piece
+        self.size += len(piece)
+
+    def add_to_last(self, amount: int) -> None:
+        """Increase the entry appended last."""
+        self._array[self.size - 1] += amount
+
+    def finish(self) -> np.ndarray:
+        """All that was appended."""
+        return self._array[: self.size]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+class DiskWorkspace(Workspace):
+    """Arrays in nameless temporary files, which the system removes however the process ends; only a bounded part of them is in memory.
+
+    Parameters
+    ----------
+    folder : where the files go; it must exist.
+    memory : bytes that arrays may take in memory at once.
+    threads : as for `Workspace`.
+
+    Raises
+    ------
+    OutputError : from any method, if the disk is full or can't be written.
+    """
+
+    def __init__(self, folder: Path, memory: int, threads: int | None = None) -> None:
+        super().__init__(threads)
+        self.folder = folder
+        self.memory = memory
+        self.block = int(max(min(_BLOCK * 4, memory // (self.threads * 256)), 1 << 10))
+        self._open: dict[int, mmap.mmap] = {}
+
+    def empty(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
+        return self._map(self._file(count * np.dtype(dtype).itemsize), count, dtype)
+
+    def zeros(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
+        return self.empty(count, dtype)  # the files' bytes are zeros
+
+    def collector(self, dtype: npt.DTypeLike, most: int) -> Collector:
+        return DiskCollector(self, dtype)
+
+    def drop(self, *arrays: np.ndarray | None) -> None:
+        for array in arrays:
+            base: Any = array
+            while isinstance(base, np.ndarray):
+                base = base.base
+            if isinstance(base, memoryview):
+                base = base.obj
+            if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
+                base.madvise(mmap.MADV_DONTNEED)  # of a shared file mapping: changed pages stay in the system's cache
+
+    def scratch_records(self, records: int, record_bytes: int, order: int) -> tuple[int, int]:
+        sorting = record_bytes + 2 + order * 16  # a record's share of a sorter's buffers and of the levels read off, at most
+        target = self.memory // 3 // (sorting * 3 * self.threads)  # as many results wait as are made
+        return max(self.memory // 3 // record_bytes, 1 << 12), int(min(max(target, 1 << 10), 1 << 19))
+
+    def pieces(self, size: int) -> int:
+        return max(self.threads, size * 16 // self.memory)
+
+    def bands(self, count: int, itemsize: int) -> list[tuple[int, int]]:
+        width = max(self.memory // 4 // itemsize, 1 << 10)
+        return [(start, min(start + width, count)) for start in range(0, count, width)]
+
+    def bands_by_children(self, first_child: np.ndarray) -> list[tuple[int, int]]:
+        return _stretches(first_child, max(self.memory // 8 // first_child.itemsize, 1 << 10))
+
+    def _file(self, size: int) -> IO[bytes]:
+        try:
+            file = tempfile.TemporaryFile(dir=self.folder, prefix="lmkit-")  # noqa: SIM115 closed when it is mapped
+            if size and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here, not as a signal when a page is written
+            elif size:
+                file.truncate(size)
+            return file
+        except OSError as error:
+            raise disk_error(error, self.folder) from error
+
+    def _map(self, file: IO[bytes], count: int, dtype: npt.DTypeLike) -> np.ndarray:
+        with file:
+            if count == 0:
+                return np.empty(0, dtype)
+            try:
+                return np.frombuffer(mmap.mmap(file.fileno(), count * np.dtype(dtype).itemsize), dtype)
+            except OSError as error:
+                raise disk_error(error, self.folder) from error
+
+
+class DiskCollector(Collector):
+    """An array that is made piece by piece, in a file."""
+
+    def __init__(self, workspace: DiskWorkspace, dtype: npt.DTypeLike) -> None:
+        self._workspace = workspace
+        self._dtype = np.dtype(dtype)
+        self._file = workspace._file(0)
+        self._last = 0
+        self.size = 0
+
+    def append(self, piece: np.ndarray) -> None:
+        if not len(piece):
+            return
+        try:
+            self._file.write(memoryview(np.ascontiguousarray(piece, self._dtype)).cast("B"))
+        except OSError as error:
+            raise disk_error(error, self._workspace.folder) from error
+        self._last = int(piece[-1])
+        self.size += len(piece)
+
+    def add_to_last(self, amount: int) -> None:
+        self._last += amount
+        try:
+            self._file.seek(-self._dtype.itemsize, os.SEEK_END)
+            self._file.write(np.array([self._last], self._dtype).tobytes())
+        except OSError as error:
+            raise disk_error(error, self._workspace.folder) from error
+
+    def finish(self) -> np.ndarray:
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise disk_error(error, self._workspace.folder) from error
+        return self._workspace._map(self._file, self.size, self._dtype)
+
+
+def disk_error(error: OSError, folder: Path) -> OutputError:
+    """One sentence about a temporary file that can't be written."""
+    if error.errno in (28, 122, 27):  # ENOSPC, EDQUOT, EFBIG
+        return OutputError(
+            f"{folder}: the disk is full, so the counts could not be kept there. Free some space or name another folder with --temp."
+        )
+    return explain_write_error(error, folder / "temporary file")
