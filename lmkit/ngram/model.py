@@ -18,6 +18,7 @@ from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.compact import CompactTrie
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.formats import arpa, native
+from lmkit.ngram.pruning.subjects import as_prunings, run, subject_of_counts
 from lmkit.ngram.smoothing import HeldOut, Smoothing, get_method
 from lmkit.ngram.successors import index_of
 from lmkit.sampling import Decoding, generate
@@ -62,6 +63,8 @@ class NgramLanguageModel(Estimator):
     smoothing : name of a method in `lmkit.ngram.smoothing`, or one with its parameters, such as `WittenBell(interpolated=False)`.
     min_count : words that occur less often become `<unk>`.
     max_vocabulary_size : the most frequent so many tokens are kept, `<unk>`, `<s>` and `</s>` included; None keeps all.
+    pruning : what is taken out as the model is made: counts, so that (0, 0, 1) drops n-grams above order 2 that occur once, or a method of
+        `lmkit.ngram.pruning` or several; None keeps all.
     reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model and applied to
     whatever it scores.
 
@@ -87,12 +90,14 @@ class NgramLanguageModel(Estimator):
         min_count: int = 1,
         max_vocabulary_size: int | None = None,
         reading: TextOptions | None = None,
+        pruning: Any = None,
     ) -> None:
         self.order = order
         self.smoothing = smoothing
         self.min_count = min_count
         self.max_vocabulary_size = max_vocabulary_size
         self.reading = reading
+        self.pruning = pruning
 
     # -- training --------------------------------------------------------------------------------------------------------------------------
 
@@ -114,6 +119,7 @@ class NgramLanguageModel(Estimator):
         order = check_int("NgramLanguageModel", "order", self.order, minimum=1, maximum=MAXIMUM_ORDER)
         method = get_method(self.smoothing)
         method.check_held_out(held_out is not None)
+        prunings = as_prunings(self.pruning)
         encoded = as_corpus(corpus, self.reading or TextOptions())
         vocabulary = self._choose_vocabulary(encoded)
         counts = count_ngrams(
@@ -121,21 +127,28 @@ class NgramLanguageModel(Estimator):
         )
         other = None if held_out is None else as_corpus(held_out, encoded.options)
         estimates = method.estimate(counts, None if other is None else HeldOut(other.ids_in(vocabulary), other.sentence_offsets))
-        self._install(BackoffTrie.from_estimates(counts, estimates), vocabulary, encoded.options, estimates.is_normalised)
         self.notes_ = [*encoded.notes, *estimates.notes]
+        if prunings:
+            pruned, vocabulary, records = run(subject_of_counts(counts, estimates, vocabulary, method.to_dict()), prunings)
+            trie = pruned.table.to_trie()
+            self.notes_ += pruned.notes
+        else:
+            trie, records = BackoffTrie.from_estimates(counts, estimates), []
+        self._install(trie, vocabulary, encoded.options, estimates.is_normalised)
         if counts.order < order:
             unit = "the longest sentence, <s> and </s> included," if counts.boundaries else "the text"
             self.notes_.append(f"Order {order} was lowered to {counts.order}: {unit} has {counts.order} tokens.")
-        self.metadata_ = {
+        self.metadata_: dict[str, Any] = {
             "made_by": f"lmkit {lmkit.__version__}",
             "options": {
                 name: value.to_dict() if isinstance(value, Smoothing) else value
                 for name, value in self.get_params().items()
-                if name != "reading"
+                if name not in ("reading", "pruning")
             },
             "corpus": _corpus_record(encoded),
             **({"held_out": _corpus_record(other)} if other is not None else {}),
             "estimation": {"smoothing": method.to_dict(), **estimates.details},
+            **({"pruning": records} if records else {}),
             "notes": self.notes_,
         }
         return self
@@ -322,6 +335,17 @@ class NgramLanguageModel(Estimator):
         model._install(trie, self.vocabulary_, self.text_options_, self.is_normalised_)
         model.notes_ = list(self.notes_)
         model.metadata_ = {**self.metadata_, "storage": {**self.metadata_.get("storage", {}), **record}}
+        return model
+
+    def with_ngrams(
+        self, trie: BackoffTrie, vocabulary: Vocabulary, record: dict[str, Any], notes: Sequence[str] = ()
+    ) -> NgramLanguageModel:
+        """A model made of this one, such as by pruning: other n-grams, read and described as this one but for `record` and `notes`."""
+        model = type(self)(**self.get_params())
+        model._install(trie, vocabulary, self.text_options, self.is_normalised_)
+        model.notes_ = [*self.notes_, *notes]
+        kept = {key: value for key, value in self.metadata_.items() if key != "storage"}
+        model.metadata_ = {**kept, **record, "notes": model.notes_}
         return model
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------
