@@ -24,6 +24,7 @@ RANKS = {
     "lmkit.embeddings": 3,
     "lmkit.neural": 3,
     "lmkit.wrappers": 4,
+    "lmkit.compat": 4,
     "lmkit.evaluation": 4,
     "lmkit_corpora": 5,
     "lmkit_cli": 6,

@@ -1,8 +1,9 @@
 """Eight bytes at once, at any place of a byte array: the one thing that kernels over text need and NumPy's types don't offer.
 
 `load8(array, at)` is array[at:at+8] as one little-endian uint64, `store8(array, at, value)` writes it back, `trailing_zeros(value)` counts
-the zero bits below the lowest one (64 for 0). The caller sees to it that
-the eight bytes lie inside the array: nothing is checked. Arrays are uint8, one-dimensional and contiguous.
+the zero bits below the lowest one (64 for 0). `array_at(address, length, dtype)` is the array at an address: a call with numbers
+costs a fraction of one with arrays, so what is asked once a word is told where its arrays are; the caller keeps them alive. The caller
+sees to it that the eight bytes lie inside the array: nothing is checked. Arrays are uint8, one-dimensional and contiguous.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ if numba.config.DISABLE_JIT or not _LITTLE:
         while count < 64 and not (value >> np.uint64(count)) & np.uint64(1):
             count += 1
         return count
+
+    @kernel
+    def array_at(address, length, dtype):  # type: ignore[no-untyped-def]
+        """The array of `length` values that lies at an address."""
+        import ctypes
+
+        raw = (ctypes.c_uint8 * (length * np.dtype(dtype).itemsize)).from_address(address)
+        return np.frombuffer(raw, dtype)
 
 else:
     from llvmlite import ir
@@ -84,6 +93,18 @@ else:
             return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
         return types.uint64(types.uint64), codegen
+
+    @intrinsic
+    def _pointer(typingctx, address):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+        return types.voidptr(types.int64), codegen
+
+    @kernel
+    def array_at(address, length, dtype):  # type: ignore[no-untyped-def]
+        """The array of `length` values that lies at an address."""
+        return numba.carray(_pointer(address), length, dtype)
 
 
 @kernel

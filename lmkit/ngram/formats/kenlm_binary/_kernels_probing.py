@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_memory import load8
 
 HASH_MULTIPLIER = np.uint64(8978948897894561157)
 WORD_MULTIPLIER = np.uint64(17894857484156487943)
@@ -206,17 +207,17 @@ def murmur(blob, offsets, hashes):  # type: ignore[no-untyped-def]
         value = np.uint64(stop - start) * multiplier
         at = start
         while stop - at >= 8:
-            part = np.uint64(0)
-            for k in range(8):
-                part |= np.uint64(blob[at + k]) << np.uint64(8 * k)
-            part *= multiplier
+            part = load8(blob, at) * multiplier
             part ^= part >> np.uint64(47)
             value = (value ^ (part * multiplier)) * multiplier
             at += 8
         if at < stop:
             part = np.uint64(0)
-            for k in range(stop - at):
-                part |= np.uint64(blob[at + k]) << np.uint64(8 * k)
+            if at + 8 <= len(blob):
+                part = load8(blob, at) & ((np.uint64(1) << np.uint64(8 * (stop - at))) - np.uint64(1))
+            else:
+                for k in range(stop - at):
+                    part |= np.uint64(blob[at + k]) << np.uint64(8 * k)
             value = (value ^ part) * multiplier
         value ^= value >> np.uint64(47)
         value *= multiplier

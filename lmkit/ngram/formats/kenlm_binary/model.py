@@ -68,6 +68,8 @@ class ProbingLanguageModel(NgramLanguageModel):
 
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
         """Score a text; see `NgramLanguageModel.score`."""
+        if "tables_" not in self.__dict__:  # a model made of one that was read, such as by pruning
+            return super().score(corpus, state, threads)
         encoded = as_corpus(corpus, self.text_options_)
         ends = self.text_options_.sentence_boundaries
         log_prob, hit_length, back_off = self.tables_.score(
@@ -81,6 +83,8 @@ class ProbingLanguageModel(NgramLanguageModel):
 
     def info(self) -> dict[str, Any]:
         """The model card, JSON-able."""
+        if "tables_" not in self.__dict__:
+            return super().info()
         return {
             "kind": "ngram",
             "order": self.order_,
