@@ -10,6 +10,7 @@ import numpy as np
 
 from lmkit.errors import FormatError
 from lmkit.ngram import _kernels_query as kernels
+from lmkit.ngram import layout
 from lmkit.ngram.counting import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates
 
@@ -49,26 +50,12 @@ class BackoffTrie:
     # -- making ----------------------------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_estimates(cls, counts: NgramCounts, estimates: Estimates) -> BackoffTrie:
-        """Lay the levels of counting and smoothing out as one trie."""
-        levels = counts.levels
-        order_start = _starts([len(level) for level in levels])
-        word, nodes, leaves = _allocate(order_start)
-        for n, level in enumerate(levels):
-            start, stop = int(order_start[n]), int(order_start[n + 1])
-            word[start:stop] = level.words
-            if level.first_child is not None:
-                np.add(level.first_child[:-1], stop, out=nodes["first_child"][start:stop], casting="unsafe")
-                nodes["log10_bow"][start:stop] = estimates.log10_back_offs[n]
-        for n, level in enumerate(levels):
-            start, stop = int(order_start[n]), int(order_start[n + 1])
-            part = nodes[start:stop] if n + 1 < len(levels) else leaves
-            part["log10_prob"] = estimates.log10_probabilities[n]
-            if n == 0:
-                part["link"] = kernels.ROOT
-            else:
-                kernels.link_states(level.suffixes + np.int64(order_start[n - 1]), nodes, part["link"])
-        return cls(word, nodes, leaves, order_start)
+    def from_estimates(cls, counts: NgramCounts, estimates: Estimates, *, consume: bool = False) -> BackoffTrie:
+        """Lay the levels of counting and smoothing out as one trie. `consume` : free each level of the counts on the way."""
+        order_start = layout.starts_of(counts)
+        sink = _MemorySink(*_allocate(order_start))
+        layout.lay_out(counts, estimates, sink, consume=consume)
+        return cls(sink.word, sink.nodes, sink.leaves, order_start)
 
     @classmethod
     def from_levels(
@@ -263,6 +250,22 @@ class BackoffTrie:
             fits &= n == self.order - 1 or low == high or int(first_child[low]) == high
         fits = fits and int(first_child[-1]) == len(self.word) and bool((first_child[1:] >= first_child[:-1]).all())
         self._refuse_if(not fits)
+
+
+@dataclasses.dataclass
+class _MemorySink:
+    """Takes the records of a trie into arrays."""
+
+    word: np.ndarray
+    nodes: np.ndarray
+    leaves: np.ndarray
+
+    def records(self, start: int, stop: int) -> np.ndarray:
+        below = len(self.nodes) - 1
+        return self.nodes[start:stop] if start < below else self.leaves[start - below : stop - below]
+
+    def put(self, start: int, words: np.ndarray, records: np.ndarray) -> None:
+        self.word[start : start + len(words)] = words
 
 
 def _starts(sizes: Sequence[int]) -> np.ndarray:

@@ -77,6 +77,11 @@ class NgramCounts:
         """The n-grams of one order that begin with <s>: they are contiguous."""
         return slice(*self._starts[order - 1])
 
+    def release(self, order: int) -> None:
+        """Free the arrays of an order; only the number of its n-grams remains."""
+        level = self.levels[order - 1]
+        self.levels[order - 1] = Level(*(np.broadcast_to(array[:1], array.shape) for array in (level.words, level.suffixes, level.counts)))
+
     def adjusted_counts(self, order: int) -> np.ndarray:
         """Kneser-Ney's counts, int (G,): distinct left neighbours; raw counts for the highest order and behind <s>; 0 for <s> itself.
 

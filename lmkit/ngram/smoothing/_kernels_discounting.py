@@ -2,12 +2,12 @@
 
 name         dtype    shape    what
 counts       int      (G,)     raw or adjusted counts of the n-grams of one order
-first_child  int64    (C+1,)   borders of the contexts' children among them
-suffixes     uint32   (G,)     index of each n-gram's suffix in the order below
+first_child  int32 or int64 (C+1,) borders of the contexts' children among them
+suffixes     uint32 or int64 (G,)   index of each n-gram's suffix in the order below
 discounts    float64  (K+1,)   what is taken from counts of 0 (nothing), 1, ..., K and more
-lower        float64  (G',)    probabilities of the order below, linear
+lower        float64 or float32 (G',) probabilities of the order below, linear
 probability  float64 or float32 (G,), linear
-back_off     float64  (C,)     back-off weight of each context, linear; 1 where it has no children
+back_off     float64 or float32 (C,)   back-off weight of each context, linear; 1 where it has no children
 
 Plain twin: tests/reference/smoothing_twin.py.
 """
@@ -33,8 +33,11 @@ def count_of_counts(counts, highest):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def discount_level(counts, first_child, suffixes, discounts, types_weight, interpolated, keep_some, words, lower, probability, back_off):  # type: ignore[no-untyped-def]
-    """Probabilities of one order from those of the order below, for every context h.
+def discount_level(
+    counts, first_child, suffixes, discounts, types_weight, interpolated, keep_some, words, lower, probability, back_off,
+    from_context, to_context, from_suffix, to_suffix,
+):  # fmt: skip
+    """Probabilities of one order from those of the order below, for contexts from_context <= h < to_context.
 
     mass = sum of counts + types_weight * number of different words after h
     left = (sum of discounts + types_weight * number of different words) / mass
@@ -43,9 +46,11 @@ def discount_level(counts, first_child, suffixes, discounts, types_weight, inter
 
     keep_some: a context with nothing left, and fewer children than there are `words`, gets a mass of one count more, all of it left.
     Where a back-off has no word to go to, nothing is taken: p(w|h) = c / sum of counts.
+    Interpolated, only the probabilities of n-grams with from_suffix <= suffix < to_suffix are filled in, so that `lower` may be asked a
+    stretch at a time; backed off, that stretch must be all of it.
     """
     last = len(discounts) - 1
-    for context in range(len(first_child) - 1):
+    for context in range(from_context, to_context):
         low, high = first_child[context], first_child[context + 1]
         if low == high:
             back_off[context] = 1.0
@@ -64,8 +69,10 @@ def discount_level(counts, first_child, suffixes, discounts, types_weight, inter
         if interpolated:
             back_off[context] = left
             for g in range(low, high):
-                count = counts[g]
-                probability[g] = (count - discounts[min(count, last)]) / mass + left * lower[suffixes[g]]
+                suffix = suffixes[g]
+                if from_suffix <= suffix < to_suffix:
+                    count = counts[g]
+                    probability[g] = (count - discounts[min(count, last)]) / mass + left * lower[suffix]
             continue
         for g in range(low, high):
             covered += lower[suffixes[g]]

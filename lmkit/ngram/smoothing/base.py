@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +30,74 @@ class Estimates:
     details: dict[str, Any]
     notes: list[str]
     is_normalised: bool = True
+
+    def by_level(self) -> Iterator[LevelEstimate]:
+        """The levels, lowest order first."""
+        for n, log10_probability in enumerate(self.log10_probabilities):
+            yield log10_probability, self.log10_back_offs[n] if n < len(self.log10_back_offs) else None
+
+
+LevelEstimate = tuple[np.ndarray, np.ndarray | None]
+"""log10 probabilities and back-off weights of one order; no weights for the highest."""
+
+
+class LevelwiseEstimates(Estimates):
+    """Estimates that are made level after level, for a caller who can do without those that came before: that takes far less memory.
+
+    Ask either for `by_level`, once, or for the lists. `details` and `notes` are those of all orders: asking for them makes the lists,
+    unless `by_level` has run to its end.
+
+    Parameters
+    ----------
+    levels : makes the levels, lowest order first, and meanwhile fills the other two.
+    details, notes : what `levels` fills.
+    """
+
+    def __init__(self, levels: Iterator[LevelEstimate], details: dict[str, Any], notes: list[str]) -> None:
+        self._levels: Iterator[LevelEstimate] | None = levels
+        self._lists: Estimates | None = None
+        self._details, self._notes = details, notes
+        self.is_normalised = True
+
+    def by_level(self) -> Iterator[LevelEstimate]:
+        if self._lists is not None:
+            yield from self._lists.by_level()
+            return
+        levels = self._take()
+        yield from levels
+
+    def _take(self) -> Iterator[LevelEstimate]:
+        if self._levels is None:
+            raise RuntimeError("these estimates were handed over level by level and are gone")
+        levels, self._levels = self._levels, None
+        return levels
+
+    def _everything(self) -> Estimates:
+        if self._lists is None:
+            pairs = list(self._take())
+            back_offs = [back_off for _, back_off in pairs if back_off is not None]
+            self._lists = Estimates([probability for probability, _ in pairs], back_offs, self._details, self._notes, self.is_normalised)
+        return self._lists
+
+    @property
+    def log10_probabilities(self) -> list[np.ndarray]:  # type: ignore[override]
+        return self._everything().log10_probabilities
+
+    @property
+    def log10_back_offs(self) -> list[np.ndarray]:  # type: ignore[override]
+        return self._everything().log10_back_offs
+
+    @property
+    def details(self) -> dict[str, Any]:  # type: ignore[override]
+        if self._levels is not None:
+            self._everything()
+        return self._details
+
+    @property
+    def notes(self) -> list[str]:  # type: ignore[override]
+        if self._levels is not None:
+            self._everything()
+        return self._notes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,5 +188,5 @@ def with_conventions(probability: np.ndarray, boundaries: bool) -> np.ndarray:
 def log10_of(probability: np.ndarray, *, at_most_one: bool = True) -> np.ndarray:
     """float32 log10; -inf for 0. Rounding above 1 is cut off where nothing above 1 can be meant (back-off weights can be)."""
     with np.errstate(divide="ignore"):
-        result = np.log10(probability).astype(np.float32, copy=False)
+        result = np.log10(probability, dtype=np.float64).astype(np.float32)
     return np.minimum(result, np.float32(0), out=result) if at_most_one else result

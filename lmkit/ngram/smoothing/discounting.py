@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,18 @@ import numpy as np
 from lmkit import _progress
 from lmkit._validation import check_choice, check_float
 from lmkit.errors import InvalidParameterError
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting import Level, NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
-from lmkit.ngram.smoothing.base import Estimates, HeldOut, log10_of, predictable_words, with_conventions
+from lmkit.ngram.smoothing.base import (
+    Estimates,
+    HeldOut,
+    LevelEstimate,
+    LevelwiseEstimates,
+    log10_of,
+    predictable_words,
+    with_conventions,
+)
+from lmkit.ngram.workspace import Workspace
 
 CountsOfOrder = Callable[[int], np.ndarray]
 """order -> int (G,): the counts that a method discounts, raw or adjusted."""
@@ -38,28 +47,46 @@ def discounted(
     The recursion ends below the unigrams with the uniform distribution (Chen and Goodman 1998, section 2): interpolated, every word gets
     its share of it; backed off, the words that were never seen do (as a rule `<unk>` alone), and if there are none, nothing is taken.
     """
+    details: dict[str, Any] = {}
     notes: list[str] = []
+    return LevelwiseEstimates(
+        _levels(counts, counts_of, discounts_of, interpolated, types_weight, keep_some, details, notes), details, notes
+    )
+
+
+def _levels(
+    counts: NgramCounts,
+    counts_of: CountsOfOrder,
+    discounts_of: DiscountsOfOrder,
+    interpolated: bool,
+    types_weight: float,
+    keep_some: bool,
+    details: dict[str, Any],
+    notes: list[str],
+) -> Iterator[LevelEstimate]:
+    """One order after the other; each is complete, with its back-off weights, when the next one has been estimated."""
+    workspace = counts.workspace
     discounts: list[list[float]] = []
-    log10_probabilities: list[np.ndarray] = []
-    back_offs: list[np.ndarray] = []
     lower: np.ndarray = np.empty(0)
     words = int(np.count_nonzero(predictable_words(counts)))
+    precision = np.float32 if interpolated else np.float64  # a sum over back-offs is taken from 1, an interpolation only rounds
     with _progress.Progress("smoothing", counts.order, "order") as progress:
         for order in range(1, counts.order + 1):
             here = counts_of(order)
             chosen, note = discounts_of(order, here)
+            workspace.drop(here)
             notes += [note] if note else []
             discounts.append(chosen.tolist()[1:])
             if order == 1:
                 lower = discounted_unigrams(counts, here, chosen, interpolated=interpolated, types_weight=types_weight)
             else:
                 level, below = counts.levels[order - 1], counts.levels[order - 2]
-                assert below.first_child is not None
-                probability = np.empty(len(level), np.float32 if order == counts.order else np.float64)
-                back_off = np.empty(len(below))
-                kernels.discount_level(
+                probability = workspace.empty(len(level), np.float32 if order == counts.order else precision)
+                back_off = workspace.empty(len(below), np.float32)
+                _discount_level(
+                    workspace,
                     here,
-                    below.first_child,
+                    below,
                     level.suffixes,
                     chosen,
                     types_weight,
@@ -70,12 +97,57 @@ def discounted(
                     probability,
                     back_off,
                 )
-                back_offs.append(log10_of(back_off, at_most_one=interpolated))
+                del here
+                yield _as_log10(workspace, lower), _as_log10(workspace, back_off, at_most_one=interpolated)
                 lower = probability
-            log10_probabilities.append(log10_of(lower))
+                del probability, back_off, level, below
             progress.advance()
-    details: dict[str, Any] = {"discounts": discounts} if any(any(row) for row in discounts) else {}
-    return Estimates(log10_probabilities, back_offs, details, notes)
+        if any(any(row) for row in discounts):
+            details["discounts"] = discounts
+        yield _as_log10(workspace, lower), None
+
+
+def _discount_level(
+    workspace: Workspace,
+    here: np.ndarray,
+    below: Level,
+    suffixes: np.ndarray,
+    discounts: np.ndarray,
+    types_weight: float,
+    interpolated: bool,
+    keep_some: bool,
+    words: int,
+    lower: np.ndarray,
+    probability: np.ndarray,
+    back_off: np.ndarray,
+) -> None:
+    """`_kernels_discounting.discount_level` over all contexts, in the workspace's way."""
+    assert below.first_child is not None
+    first_child = below.first_child
+    blocks = workspace.blocks_by_children(first_child)
+    for band in workspace.bands(len(below), lower.itemsize) if interpolated else [(0, len(below))]:
+
+        def discount(block: tuple[int, int], band: tuple[int, int] = band) -> None:
+            kernels.discount_level(
+                here, first_child, suffixes, discounts, types_weight, interpolated, keep_some, words, lower, probability, back_off,
+                *block, *band,
+            )  # fmt: skip
+            workspace.drop(here, first_child, suffixes, probability, back_off)
+
+        workspace.run(discount, blocks)
+        workspace.drop(lower)
+
+
+def _as_log10(workspace: Workspace, linear: np.ndarray, *, at_most_one: bool = True) -> np.ndarray:
+    """float32 logarithms, in the place of `linear` if that is float32, too."""
+    result = linear if linear.dtype == np.float32 else workspace.empty(len(linear), np.float32)
+
+    def convert(block: tuple[int, int]) -> None:
+        result[slice(*block)] = log10_of(linear[slice(*block)], at_most_one=at_most_one)
+        workspace.drop(result, linear)
+
+    workspace.run(convert, workspace.blocks(len(linear)))
+    return result
 
 
 def discounted_unigrams(

@@ -117,7 +117,7 @@ class _BackedOff:
             back_off = np.empty(len(below))
             kernels.discount_level(
                 self.here[n - 1], below.first_child, level.suffixes, discounts, 0.0, False, False, self.words,
-                self.probabilities[n - 2], self.probabilities[n - 1], back_off,
+                self.probabilities[n - 2], self.probabilities[n - 1], back_off, 0, len(below), 0, len(below),
             )  # fmt: skip
             backed_off = np.where(contexts >= 0, back_off[contexts], 1.0) * self.event_probabilities[n - 2]
             self.event_probabilities[n - 1] = np.where(ngrams >= 0, self.probabilities[n - 1][ngrams], backed_off)
