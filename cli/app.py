@@ -34,6 +34,7 @@ COMMANDS: dict[str, Row] = {
     "generate": Row("generate", "Write text by drawing from a model, word after word."),
     "info": Row("info", "Print the card of a model: what it is and how it was made."),
     "convert": Row("convert", "Convert a model between lmkit's own format, ARPA and KenLM's binaries."),
+    "prune": Row("prune", "Take n-grams out of a model, to a threshold, a number of n-grams or a size."),
     "count": Row("count", "Count the n-grams of a corpus."),
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
     "plot": Row("plot", "Draw pictures of a corpus."),

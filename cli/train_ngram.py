@@ -15,6 +15,7 @@ from lmkit_cli import options, output, reading
 if TYPE_CHECKING:
     from lmkit.evaluation.perplexity import Accounting
     from lmkit.ngram.model import NgramLanguageModel
+    from lmkit.ngram.pruning import Pruning
     from lmkit.ngram.smoothing import Smoothing
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
@@ -76,6 +77,22 @@ def command(
         int | None,
         typer.Option(help="Keep at most so many words, the most frequent, <unk>, <s> and </s> among them.", min=4, show_default="all"),
     ] = None,
+    prune: Annotated[
+        str | None,
+        typer.Option(
+            help="Drop n-grams that occur so often or less, one count an order: 0,0,1 drops what is longer than two words and occurs "
+            "once, as lmplz --prune 0 0 1 does. The last count holds for all orders above.",
+            show_default="none",
+        ),
+    ] = None,
+    limit_vocab: Annotated[
+        Path | None,
+        typer.Option(
+            "--limit-vocab",
+            help="Drop n-grams with words outside this file, once they are counted, as lmplz --limit_vocab_file does.",
+            show_default="none",
+        ),
+    ] = None,
     split: options.Split = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -93,6 +110,7 @@ def command(
 
     method = _smoothing(smoothing, interpolated=None if back_off is None else not back_off, discount=discount, delta=delta, alpha=alpha)
     method.check_held_out(held_out is not None)  # refused before the text is read
+    pruning = _pruning(prune, limit_vocab)
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     text_options = reading.text_options(
         spec,
@@ -112,7 +130,7 @@ def command(
 
     started = time.perf_counter()
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
-    model = NgramLanguageModel(order=order, smoothing=method, min_count=min_count, max_vocabulary_size=vocab_size)
+    model = NgramLanguageModel(order=order, smoothing=method, min_count=min_count, max_vocabulary_size=vocab_size, pruning=pruning)
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
     model.fit(train, held_out=other)
     reading.make_folder(target)
@@ -138,6 +156,15 @@ def command(
     else:
         _report(model, train, target, seconds, validation)
         _say_what_next(model, spec, part, target)
+
+
+def _pruning(counts: str | None, words: Path | None) -> list[Pruning]:
+    """What is dropped as the model is made. Raises UsageError or InputError."""
+    from lmkit.ngram.pruning import CountCutoffs, VocabularyLimit
+    from lmkit_cli.prune import parse_counts, read_words
+
+    cutoffs: list[Pruning] = [] if counts is None else [CountCutoffs(parse_counts(counts))]
+    return cutoffs if words is None else [*cutoffs, VocabularyLimit(read_words(words))]
 
 
 def _smoothing(name: str, *, discount: str | None, **parameters: Any) -> Smoothing:

@@ -1,0 +1,206 @@
+"""`lmkit prune`: a smaller model of a model."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lmkit.errors import InputError, UsageError
+from lmkit_cli import options, output, reading, saving
+
+if TYPE_CHECKING:
+    from lmkit.ngram.model import NgramLanguageModel
+    from lmkit.ngram.pruning import Pruning
+
+
+class Method(enum.StrEnum):
+    entropy = "entropy"
+    kneser_ney = "kneser-ney"
+    count = "count"
+    vocabulary = "vocabulary"
+
+
+class Loss(enum.StrEnum):
+    training = "training"
+    expected = "expected"
+
+
+def command(
+    model: options.Model,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa or .arpa.gz.", show_default=False)],
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="What goes: entropy, what changes the distribution least; kneser-ney, the same for Kneser-Ney models, whose lower orders "
+            "then take over the counts; count, what occurs rarely; vocabulary, what holds a word outside a list.",
+            show_default="kneser-ney for interpolated Kneser-Ney models, else entropy",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="For entropy the relative rise of perplexity that an n-gram is worth, such as 1e-8; for kneser-ney what the training text "
+            "loses by it in bits, such as 2.",
+            min=0,
+            show_default=False,
+        ),
+    ] = None,
+    ngrams: Annotated[int | None, typer.Option(help="Keep at most so many n-grams, words among them.", min=1, show_default=False)] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Keep what fits a file of lmkit's own of so many bytes: 20M, 1.5GB.", show_default=False)
+    ] = None,
+    loss: Annotated[
+        Loss | None,
+        typer.Option(
+            help="For kneser-ney: what an n-gram costs the training text, or what it costs a text that follows the model.",
+            show_default="training",
+        ),
+    ] = None,
+    counts: Annotated[
+        str | None,
+        typer.Option(
+            help="For count: the highest count that goes, one an order, such as 0,0,1; the last holds for all above.", show_default=False
+        ),
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(help="For vocabulary: a file with the words that stay, divided by white space.", show_default=False)
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            "--corpus",
+            help="The text that the model was trained on, where counts are needed that it doesn't tell: for count always, for kneser-ney "
+            "where the model was changed.",
+            show_default=False,
+        ),
+    ] = None,
+    split: options.Split = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="A text on which to measure what it costs in perplexity.", show_default=False)
+    ] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+) -> None:
+    """Take n-grams out of a model, to a threshold, a number of n-grams or a size.
+
+    What stays sums to one again. Words stay, but for --method vocabulary and --method count with a count for order 1.
+    """
+    path = reading.model_path(model)
+    saving.check_target(out, path)
+    import lmkit
+    from lmkit.ngram.pruning import prune
+
+    loaded = lmkit.load(path)
+    chosen = _method(method, loaded, threshold, ngrams, saving.parse_size(size), loss, counts, words)
+    text = None if corpus is None else _corpus(corpus, split, "train", loaded)
+    other = None if held_out is None else _corpus(held_out, None, "valid", loaded)
+    pruned = prune(loaded, chosen, text)
+    written = saving.save(pruned, out)
+    cost = None if other is None else (loaded.score(other).perplexity(), pruned.score(other).perplexity())
+    record = pruned.metadata_["pruning"][-1]
+    if json:
+        measured = {} if cost is None else {"perplexity": cost[0], "perplexity_pruned": cost[1]}
+        output.result_json({"source": str(path), "target": str(out), "bytes": written, **record, **measured})
+        return
+    if not quiet:
+        rows = [[str(n), f"{before:,}", f"{after:,}"] for n, (before, after) in enumerate(_padded(record), 1)]
+        rows.append(["all", f"{sum(record['before']):,}", f"{sum(record['after']):,}"])
+        output.result(output.table(["order", "before", "after"], rows, right=range(3)) + "\n")
+        for entry in pruned.notes_[len(loaded.notes_) :]:
+            output.note(f"Note: {entry}")
+    reached = record.get("reached_threshold")
+    said = f", threshold {output.number(reached)}" if reached is not None else ""
+    output.result(f"{out}: {output.size(written)}{said}")
+    if cost is not None:
+        output.result(f"Perplexity of {held_out}: {cost[0]:.5f} before, {cost[1]:.5f} after ({cost[1] / cost[0] - 1:+.2%}).")
+
+
+def _padded(record: dict[str, Any]) -> list[tuple[int, int]]:
+    before, after = record["before"], record["after"]
+    return list(zip(before, [*after, *[0] * (len(before) - len(after))], strict=True))
+
+
+def _corpus(spec: str, split: str | None, wanted: str, model: NgramLanguageModel) -> Any:
+    import lmkit_corpora
+
+    return lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, split, wanted), options=model.text_options)
+
+
+def _method(
+    method: Method | None,
+    model: NgramLanguageModel,
+    threshold: float | None,
+    ngrams: int | None,
+    size: int | None,
+    loss: Loss | None,
+    counts: str | None,
+    words: Path | None,
+) -> Pruning:
+    """The method that the options describe. Raises UsageError for options that don't go together."""
+    from lmkit.ngram.pruning import CountCutoffs, RelativeEntropy, RevisedKneserNey, VocabularyLimit
+
+    if method is None:
+        method = Method.count if counts is not None else Method.vocabulary if words is not None else _suited(model)
+    targets = {"threshold": threshold, "ngrams": ngrams, "size": size}
+    typed = {
+        **{f"--{name}": value for name, value in targets.items()},
+        "--loss": loss,
+        "--counts": counts,
+        "--words": words,
+    }
+    takes = {
+        Method.entropy: ("--threshold", "--ngrams", "--size"),
+        Method.kneser_ney: ("--threshold", "--ngrams", "--size", "--loss"),
+        Method.count: ("--counts",),
+        Method.vocabulary: ("--words",),
+    }[method]
+    for name, value in typed.items():
+        if value is not None and name not in takes:
+            raise UsageError(f"{name} is not for --method {method.value}, which takes {', '.join(takes)}.")
+    if method == Method.count:
+        if counts is None:
+            raise UsageError("--method count takes --counts, such as --counts 0,0,1.")
+        return CountCutoffs(parse_counts(counts))
+    if method == Method.vocabulary:
+        if words is None:
+            raise UsageError("--method vocabulary takes --words FILE, the words that stay.")
+        return VocabularyLimit(read_words(words))
+    if sum(value is not None for value in targets.values()) != 1:
+        raise UsageError("Say how far to prune by one of --threshold, --ngrams and --size.")
+    if method == Method.entropy:
+        return RelativeEntropy(**targets)  # type: ignore[arg-type]
+    return RevisedKneserNey(**targets, loss=(loss or Loss.training).value)  # type: ignore[arg-type]
+
+
+def _suited(model: NgramLanguageModel) -> Method:
+    """The method for a model whose user named none."""
+    smoothing = (model.metadata_.get("estimation") or {}).get("smoothing") or {}
+    is_kneser_ney = "kneser-ney" in str(smoothing.get("name")) and bool(smoothing.get("interpolated"))
+    return Method.kneser_ney if is_kneser_ney and not model.metadata_.get("pruning") else Method.entropy
+
+
+def parse_counts(text: str) -> tuple[int, ...]:
+    """(0, 0, 1) from `0,0,1` or `0 0 1`. Raises UsageError."""
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise UsageError(f"{text!r} are no counts; write one an order, such as 0,0,1.") from None
+
+
+def read_words(path: Path) -> tuple[str, ...]:
+    """The words of a file, divided by white space. Raises InputError if it can't be read or has none."""
+    try:
+        words = tuple(path.read_text(encoding="utf-8").split())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 at byte {error.start:,}; store the word list in UTF-8.") from None
+    except OSError as error:
+        raise InputError(f"{path}: the word list can't be read ({error.strerror}).") from None
+    if not words:
+        raise InputError(f"{path}: holds no words; write those that stay, divided by white space.")
+    return words
