@@ -22,7 +22,7 @@ class Decoding:
     top_k : int >= 1 or None; only the k most probable tokens (Fan, Lewis and Dauphin 2018).
     top_p : float in (0, 1] or None; only the smallest set of most probable tokens whose mass reaches top_p (Holtzman et al. 2020).
     argmax : always the most probable token (the lowest id among equals).
-    allow_unknown : whether `<unk>` may be chosen.
+    allow_unknown : whether `<unk>` may be chosen. Where nothing else can follow, as in an unsmoothed model, it is in any case.
     """
 
     temperature: float = 1.0
@@ -91,7 +91,7 @@ def generate(
     model : any language model.
     prompt_ids : the beginning of the sentence, in the model's vocabulary.
     decoding : how each token is chosen; by default a plain draw from the model's distribution.
-    min_tokens : the end of the sentence can't be chosen before so many tokens.
+    min_tokens : the end of the sentence can't be chosen before so many tokens, unless nothing else can follow.
     rng : generator or seed; None draws a fresh seed.
     """
     check_int("generate", "max_tokens", max_tokens, minimum=1)
@@ -106,11 +106,19 @@ def generate(
         log_probs = model.log_probs(state)[0].copy()
         log_probs[vocabulary.BOS] = -np.inf
         if not decoding.allow_unknown:
-            log_probs[vocabulary.UNK] = -np.inf
+            _refuse(log_probs, vocabulary.UNK)
         if produced < min_tokens:
-            log_probs[vocabulary.EOS] = -np.inf
+            _refuse(log_probs, vocabulary.EOS)
         token_id = decoding.choose(log_probs, generator)
         if token_id == vocabulary.EOS:
             return
         yield token_id
         state = model.advance(state, [token_id])
+
+
+def _refuse(log_probs: np.ndarray, token_id: int) -> None:
+    """Make a token impossible, in place, unless nothing else is possible."""
+    before = log_probs[token_id]
+    log_probs[token_id] = -np.inf
+    if not np.isfinite(log_probs).any():
+        log_probs[token_id] = before

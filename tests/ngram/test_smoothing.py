@@ -159,8 +159,7 @@ def test_no_method_fails_on_odd_texts(sentences: list[list[str]], order: int, me
     if method.name != "stupid-back-off" and not continuous:
         assert_normalised(model, sentences)
     model.next_words("a b")
-    if any(word != "<unk>" for words in sentences for word in words) and method.name != "maximum-likelihood":
-        model.generate(rng=1, max_tokens=5)
+    model.generate(rng=1, max_tokens=5, min_tokens=3)
 
 
 @settings(max_examples=25, deadline=None)
@@ -328,6 +327,13 @@ def test_unsmoothed_models_say_inf_and_still_write(tmp_path: Path) -> None:
     assert "zero probabilities" in Accounting.from_events(events).render()
     assert all(set(model.generate(rng=seed).split()) <= set(model.vocabulary.tokens()) for seed in range(20))
     assert np.isfinite(model.perplexity(TEXTS["many words"]))
+
+
+def test_unsmoothed_models_go_on_where_only_unk_or_the_end_can_follow() -> None:
+    model = fitted(MaximumLikelihood(), 3, ["a <unk> b", "a <unk> c"])
+    assert {model.generate(rng=seed) for seed in range(20)} == {"a <unk> b", "a <unk> c"}
+    assert set(model.sample(20, rng=1)) == {"a <unk> b", "a <unk> c"}
+    assert model.generate(rng=1, min_tokens=10).startswith("a <unk> ")  # ends all the same
 
 
 def test_characters_to_order_ten_as_goldberg_had_them() -> None:
