@@ -30,6 +30,7 @@ class Row(NamedTuple):
 COMMANDS: dict[str, Row] = {
     "train-ngram": Row("train_ngram", "Train an n-gram language model on a corpus."),
     "perplexity": Row("perplexity", "Score a text under a model and print the accounting."),
+    "filter": Row("filter", "Keep, cut or rank the lines of a text by their perplexity under a model."),
     "predict": Row("predict", "Print the most probable next words after a prompt."),
     "generate": Row("generate", "Write text by drawing from a model, word after word."),
     "info": Row("info", "Print the card of a model: what it is and how it was made."),
