@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import lmkit
 from lmkit._estimator import Estimator
 from lmkit._validation import check_int
-from lmkit.errors import UsageError
+from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.compact import CompactTrie
@@ -377,7 +378,10 @@ class NgramLanguageModel(Estimator):
         metadata.pop("vocabulary_hash", None)
         known = {name: value for name, value in (metadata.get("options") or {}).items() if name in cls._parameter_names()}
         if isinstance(known.get("smoothing"), dict):
-            known["smoothing"] = get_method(known["smoothing"])
+            with contextlib.suppress(
+                InvalidParameterError
+            ):  # a method of a later version: its model can be used all the same, not fitted again
+                known["smoothing"] = get_method(known["smoothing"])
         model = cls(**{**known, "order": trie.order, "reading": options})
         model._install(trie, vocabulary, options, is_normalised)
         model.metadata_ = metadata

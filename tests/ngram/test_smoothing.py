@@ -299,6 +299,16 @@ def test_parameters_come_back_from_the_file(method: Smoothing, tmp_path: Path) -
     np.testing.assert_allclose(read, model.score(TESTED).log_probabilities, rtol=1e-6)
 
 
+def test_models_of_methods_yet_unknown_open(tmp_path: Path) -> None:
+    model = NgramLanguageModel(order=2).fit(TEXTS["many words"])
+    model.metadata_["options"]["smoothing"] = {"name": "of-tomorrow", "x": 1}
+    model.save(tmp_path / "m.lm")
+    again = lmkit.load(tmp_path / "m.lm")
+    assert again.perplexity("w1 w2") == model.perplexity("w1 w2")
+    with pytest.raises(InvalidParameterError, match="must be one of"):
+        again.fit("a b")
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_names_stand_for_default_parameters(name: str, tmp_path: Path) -> None:
     model = NgramLanguageModel(order=3, smoothing=name).fit(TEXTS["many words"])
@@ -359,6 +369,8 @@ def test_wrong_parameters_are_told_in_one_sentence() -> None:
         ModifiedKneserNey(0.5)
     with pytest.raises(InvalidParameterError, match="'k' parameter of Katz"):
         Katz(0)
+    with pytest.raises(InvalidParameterError, match="'interpolated' parameter of WittenBell must be True or False"):
+        WittenBell("no")
     with pytest.raises(InvalidParameterError, match="a name or a method"):
         NgramLanguageModel(smoothing=3).fit("a b")
     with pytest.raises(InvalidParameterError, match="needs a held-out text"):

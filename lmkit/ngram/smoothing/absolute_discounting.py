@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from lmkit.ngram.counting import NgramCounts
-from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, raw_counts
+from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag, raw_counts
 from lmkit.ngram.smoothing.discounting import check_discount, choose_discount, discounted, discounts_chosen
 
 
@@ -39,6 +39,7 @@ class AbsoluteDiscounting(Smoothing):
 
     def __post_init__(self) -> None:
         check_discount("AbsoluteDiscounting", self.discount)
+        check_flag("AbsoluteDiscounting", "interpolated", self.interpolated)
 
     @property
     def held_out_use(self) -> str:

@@ -159,6 +159,12 @@ class Smoothing:
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()})
 
 
+def check_flag(owner: str, name: str, value: Any) -> None:
+    """Raise InvalidParameterError unless a parameter is True or False."""
+    if not isinstance(value, bool):
+        raise InvalidParameterError(f"The {name!r} parameter of {owner} must be True or False. Got {value!r} instead.")
+
+
 def raw_counts(counts: NgramCounts, order: int) -> np.ndarray:
     """How often each n-gram of an order occurs, int (G,); 0 for `<s>`, which is never predicted."""
     level = counts.levels[order - 1].counts

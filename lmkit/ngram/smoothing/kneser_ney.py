@@ -16,7 +16,7 @@ import dataclasses
 from typing import ClassVar
 
 from lmkit.ngram.counting import NgramCounts
-from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing
+from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
 from lmkit.ngram.smoothing.discounting import check_discount, choose_discount, discounted, discounts_chosen
 
 
@@ -38,6 +38,7 @@ class KneserNey(Smoothing):
 
     def __post_init__(self) -> None:
         check_discount("KneserNey", self.discount)
+        check_flag("KneserNey", "interpolated", self.interpolated)
 
     @property
     def held_out_use(self) -> str:

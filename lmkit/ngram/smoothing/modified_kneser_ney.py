@@ -14,7 +14,7 @@ import numpy as np
 
 from lmkit.ngram.counting import NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
-from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing
+from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
 from lmkit.ngram.smoothing.discounting import check_discount, discounted, discounts_chosen
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
@@ -39,6 +39,7 @@ class ModifiedKneserNey(Smoothing):
 
     def __post_init__(self) -> None:
         check_discount("ModifiedKneserNey", self.discount, classes=3)
+        check_flag("ModifiedKneserNey", "interpolated", self.interpolated)
 
     @property
     def held_out_use(self) -> str:

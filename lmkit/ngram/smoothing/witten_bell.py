@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from lmkit.ngram.counting import NgramCounts
-from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, raw_counts
+from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag, raw_counts
 from lmkit.ngram.smoothing.discounting import constant, discounted
 
 
@@ -32,6 +32,9 @@ class WittenBell(Smoothing):
     summary: ClassVar[str] = "as much for the new as was new before"
 
     interpolated: bool = True
+
+    def __post_init__(self) -> None:
+        check_flag("WittenBell", "interpolated", self.interpolated)
 
     def estimate(self, counts: NgramCounts, held_out: HeldOut | None = None) -> Estimates:
         return discounted(
