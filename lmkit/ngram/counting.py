@@ -80,7 +80,8 @@ class NgramCounts:
     def release(self, order: int) -> None:
         """Free the arrays of an order; only the number of its n-grams remains."""
         level = self.levels[order - 1]
-        self.levels[order - 1] = Level(*(np.broadcast_to(array[:1], array.shape) for array in (level.words, level.suffixes, level.counts)))
+        gone = (np.broadcast_to(np.zeros(1, array.dtype), array.shape) for array in (level.words, level.suffixes, level.counts))
+        self.levels[order - 1] = Level(*gone)
 
     def adjusted_counts(self, order: int) -> np.ndarray:
         """Kneser-Ney's counts, int (G,): distinct left neighbours; raw counts for the highest order and behind <s>; 0 for <s> itself.

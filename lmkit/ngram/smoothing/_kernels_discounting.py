@@ -17,6 +17,9 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_machine import prefetch
+
+_AHEAD = 32  # n-grams between asking for a cache line and needing it
 
 NOTHING_LEFT = 1e-10
 """Lower-order mass of the words unseen after a context that is taken for none: below it a quotient is rounding noise."""
@@ -69,6 +72,8 @@ def discount_level(
         if interpolated:
             back_off[context] = left
             for g in range(low, high):
+                if g + _AHEAD < len(suffixes):
+                    prefetch(lower, np.int64(suffixes[g + _AHEAD]))
                 suffix = suffixes[g]
                 if from_suffix <= suffix < to_suffix:
                     count = counts[g]
