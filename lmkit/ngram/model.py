@@ -227,6 +227,11 @@ class NgramLanguageModel(Estimator):
         """States after one more word each, as `initial_state` gives them."""
         return self.trie_.advance(state, np.asarray(token_ids))
 
+    def context_length(self, state: np.ndarray) -> np.ndarray:
+        """How many words of each history the state holds, int64 (batch,): the longest context that the model knows of them."""
+        self._check_fitted("trie_")
+        return self.trie_.context_length(np.asarray(state))
+
     def log_probs(self, state: np.ndarray) -> np.ndarray:
         """Natural logarithms of the next word's probabilities, float64 (batch, vocabulary); -inf for `<s>`."""
         self._check_fitted("trie_")
@@ -378,9 +383,7 @@ class NgramLanguageModel(Estimator):
         metadata.pop("vocabulary_hash", None)
         known = {name: value for name, value in (metadata.get("options") or {}).items() if name in cls._parameter_names()}
         if isinstance(known.get("smoothing"), dict):
-            with contextlib.suppress(
-                InvalidParameterError
-            ):  # a method of a later version: its model can be used all the same, not fitted again
+            with contextlib.suppress(InvalidParameterError):  # a later version's method: usable, but not fitted again
                 known["smoothing"] = get_method(known["smoothing"])
         model = cls(**{**known, "order": trie.order, "reading": options})
         model._install(trie, vocabulary, options, is_normalised)

@@ -26,7 +26,7 @@ import numpy as np
 from lmkit._validation import check_int
 from lmkit.ngram.counting import NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
-from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, raw_counts
+from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, predictable_words, raw_counts
 from lmkit.ngram.smoothing.discounting import choose_discount, discounted
 
 
@@ -48,7 +48,11 @@ class Katz(Smoothing):
         check_int("Katz", "k", self.k, minimum=1, maximum=1000)
 
     def estimate(self, counts: NgramCounts, held_out: HeldOut | None = None) -> Estimates:
+        predictable = predictable_words(counts)
+
         def discounts_of(order: int, here: np.ndarray) -> tuple[np.ndarray, str | None]:
+            if order == 1 and here[predictable].all():  # no unseen word to give to
+                return np.zeros(2), None
             return good_turing_discounts(here, order, self.k)
 
         return discounted(counts, lambda order: raw_counts(counts, order), discounts_of, interpolated=False, keep_some=True)
