@@ -149,7 +149,9 @@ class Vocabulary:
         """int32 (len(other),): the id in this vocabulary of each token of `other`, 0 where it is unknown."""
         if other is self:
             return np.arange(len(self), dtype=np.int32)
-        return self.find_packed(other.blob, other.offsets, 0)
+        if self._last_map is None or self._last_map[0] is not other:  # the parts of a text share a vocabulary and come one after the other
+            self._last_map = other, self.find_packed(other.blob, other.offsets, 0)
+        return self._last_map[1]
 
     def cut(self, min_count: int = 1, max_size: int | None = None, order: str = "appearance") -> Vocabulary:
         """The frequent part of this vocabulary.
@@ -225,6 +227,7 @@ class Vocabulary:
         return vocabulary
 
     _where = "Vocabulary"
+    _last_map: tuple[Vocabulary, np.ndarray] | None = None
 
     @functools.cached_property
     def _table(self) -> np.ndarray:
