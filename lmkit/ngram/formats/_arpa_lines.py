@@ -104,6 +104,11 @@ class Lines:
         self._filled += count
         return count
 
+    def finish(self) -> None:
+        """Read compressed data to their end, where their checksum stands. Raises FormatError if they are damaged."""
+        for _ in self._blocks or ():
+            pass
+
     def next(self) -> str | None:
         """The next line without its end, or None at the end of the file."""
         if self.at >= self.used and not self.refill():

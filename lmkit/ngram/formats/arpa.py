@@ -108,6 +108,7 @@ def read_arpa(path: str | os.PathLike[str]) -> tuple[BackoffTrie, Vocabulary, bo
             for order, count in enumerate(declared, 1):
                 reader.read_section(order, count, progress)
         lines.expect("\\end\\", "the file is cut, or declares fewer n-grams than it has")
+        lines.finish()
     return reader.finish()
 
 
