@@ -57,7 +57,7 @@ class Container(Mapping[str, np.ndarray]):
         try:
             return self._tensors[name]
         except KeyError:
-            raise FormatError(f"{self.path}: the tensor {name!r} is missing. The file is not a whole {self.kind} model.") from None
+            raise FormatError(f"{self.path}: the tensor {name!r} is missing; the file is not a whole {self.kind} model.") from None
 
     def array(self, name: str, dtype: npt.DTypeLike | None = None, ndim: int | None = None) -> np.ndarray:
         """The tensor of that name. Raises FormatError if it is missing or not of the stated dtype and number of dimensions."""
@@ -187,7 +187,7 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
                 )
             raw = file.read(length)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file. Check the path, or train a model first.") from None
+        raise InputError(f"{path}: no such file; check the path, or train a model first.") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, not a model file.") from None
     try:
@@ -209,10 +209,10 @@ def _lmkit_document(path: Path, header: dict[str, Any]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
-        raise FormatError(f"{path}: the lmkit entry of its header can't be read. The file is damaged.")
+        raise FormatError(f"{path}: the lmkit entry of its header can't be read; the file is damaged.")
     version = document.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise FormatError(f"{path}: written in format version {version}, this lmkit reads up to {FORMAT_VERSION}. Update lmkit to open it.")
+        raise FormatError(f"{path}: written in format version {version}, this lmkit reads up to {FORMAT_VERSION}; update lmkit to open it.")
     return document
 
 
@@ -222,14 +222,14 @@ def _tensor(path: Path, name: str, entry: Any, mapped: mmap.mmap | None, data_st
         shape = tuple(int(extent) for extent in entry["shape"])
         start, stop = (int(offset) for offset in entry["data_offsets"])
     except (KeyError, TypeError, ValueError):
-        raise FormatError(f"{path}: the header's entry for tensor {name!r} can't be read. The file is damaged.") from None
+        raise FormatError(f"{path}: the header's entry for tensor {name!r} can't be read; the file is damaged.") from None
     count = 1
     for extent in shape:
         count *= extent
     if min(shape, default=0) < 0 or start < 0 or stop - start != count * dtype.itemsize:
-        raise FormatError(f"{path}: tensor {name!r} declares shape {list(shape)} but {stop - start:,} bytes. The file is damaged.")
+        raise FormatError(f"{path}: tensor {name!r} declares shape {list(shape)} but {stop - start:,} bytes; the file is damaged.")
     if data_start + stop > size:
-        raise FormatError(f"{path}: cut short: tensor {name!r} ends at byte {data_start + stop:,}, the file has {size:,}. Copy it again.")
+        raise FormatError(f"{path}: cut short: tensor {name!r} ends at byte {data_start + stop:,}, the file has {size:,}; copy it again.")
     if mapped is None or count == 0:
         return np.zeros(shape, dtype)
     return np.frombuffer(mapped, dtype, count, data_start + start).reshape(shape)

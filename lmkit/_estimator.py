@@ -26,13 +26,13 @@ class Estimator:
         known = self._parameter_names()
         for name, value in parameters.items():
             if name not in known:
-                raise InvalidParameterError(f"{type(self).__name__} has no parameter {name!r}. It has: {', '.join(known)}.")
+                raise InvalidParameterError(f"{type(self).__name__} has no parameter {name!r}; it has: {', '.join(known)}.")
             setattr(self, name, value)
         return self
 
     def _check_fitted(self, attribute: str) -> None:
         if not hasattr(self, attribute):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet. Call fit(corpus), or open a model with lmkit.load(path).")
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit(corpus), or open a model with lmkit.load(path).")
 
     def __repr__(self) -> str:
         defaults = {name: parameter.default for name, parameter in inspect.signature(type(self).__init__).parameters.items()}

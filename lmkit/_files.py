@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from lmkit import paths
 from lmkit.errors import OutputError
 
 
@@ -38,12 +39,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def explain_write_error(error: OSError, target: Path) -> OutputError:
     """Turn an OSError met while writing `target` into one sentence with the next step."""
+    elsewhere = _another_place(target)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return OutputError(f"{target}: the disk is full, so nothing was written there. Free some space or name another place with --out.")
+        return OutputError(f"{target}: the disk is full, so nothing was written there; free some space or {elsewhere}.")
     if error.errno == errno.ENOENT:
-        return OutputError(f"{target}: the folder {target.parent} does not exist. Make it, or name another place with --out.")
+        return OutputError(f"{target}: the folder {target.parent} does not exist; make it, or {elsewhere}.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"{target}: no permission to write there. Name another place with --out.")
+        return OutputError(f"{target}: no permission to write there; {elsewhere}.")
     if error.errno == errno.EISDIR:
-        return OutputError(f"{target}: is a folder. Name a file with --out.")
-    return OutputError(f"{target}: could not be written ({error.strerror or error}).")
+        return OutputError(f"{target}: is a folder; name a file with --out.")
+    return OutputError(f"{target}: could not be written ({error.strerror or error}); {elsewhere}.")
+
+
+def _another_place(target: Path) -> str:
+    """How a user moves a file elsewhere: the folders of lmkit's own files are named by variables, all others on the command line."""
+    for variable, folder in (("LMKIT_CACHE", paths.cache_folder()), ("LMKIT_DATA", paths.data_folder())):
+        if target.absolute().is_relative_to(folder.absolute()):
+            return f"set the environment variable {variable} to another folder"
+    return "name another place with --out"

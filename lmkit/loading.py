@@ -28,7 +28,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file. Check the path, or train a model first (lmkit train-ngram).")
+        raise InputError(f"{path}: no such file; check the path, or train a model first (lmkit train-ngram).")
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a model file.")
     if _is_arpa(path):
@@ -45,7 +45,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         )
     container = read_container(path)
     if container.kind not in _READERS:
-        raise FormatError(f"{path}: holds a {container.kind!r} model, which this lmkit can't read. It reads: {', '.join(_READERS)}.")
+        raise FormatError(f"{path}: holds a {container.kind!r} model, which this lmkit can't read; it reads: {', '.join(_READERS)}.")
     module, name = _READERS[container.kind]
     return getattr(importlib.import_module(module), name).from_container(container)
 

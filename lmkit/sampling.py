@@ -61,7 +61,7 @@ class Decoding:
         scaled = log_probs / self.temperature
         possible = np.flatnonzero(np.isfinite(scaled))
         if len(possible) == 0:
-            raise UsageError("No token can follow here: the model gives every one probability 0. Allow <unk>, or choose another prompt.")
+            raise UsageError("No token can follow here: the model gives every one probability 0; allow <unk>, or choose another prompt.")
         weights = np.exp(scaled[possible] - scaled[possible].max())
         return possible, weights / weights.sum()
 

@@ -59,7 +59,7 @@ def edited(path: Path, old: bytes, new: bytes) -> Path:
         (b'"shape":[7]', b'"shape":[9]', r"tensor 'a' declares shape \[9\] but 28 bytes"),
         (b'"data_offsets":[0,28]', b'"data_offsets":[0,99]', "declares shape"),
         (b'"dtype":"I32"', b'"dtype":"X32"', "entry for tensor 'a' can't be read"),
-        (b'\\"format_version\\": 1', b'\\"format_version\\": 9', "format version 9, this lmkit reads up to 1. Update lmkit"),
+        (b'\\"format_version\\": 1', b'\\"format_version\\": 9', "format version 9, this lmkit reads up to 1; update lmkit"),
         (b'{"__metadata__"', b'["__metadata__"', "no JSON header"),
     ],
 )
@@ -132,5 +132,5 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> No
 def test_writing_into_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="the folder .*nowhere does not exist"):
         write(tmp_path / "nowhere" / "m")
-    with pytest.raises(OutputError, match="Name a file"):
+    with pytest.raises(OutputError, match="name a file"):
         write(tmp_path)

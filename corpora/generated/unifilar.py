@@ -520,9 +520,7 @@ class UnifilarSource:
         sums = np.add.reduceat(probabilities, self.offsets[:-1])
         if (np.abs(sums - 1) > 1e-9).any():
             bad = int(np.argmax(np.abs(sums - 1)))
-            raise InvalidParameterError(
-                f"The probabilities of {self._state(bad)} of {owner} must sum to 1. They sum to {float(sums[bad])!r}."
-            )
+            raise InvalidParameterError(f"The probabilities of {self._state(bad)} of {owner} must sum to 1, not to {float(sums[bad])!r}.")
         if ((self.targets < 0) | (self.targets >= len(sizes))).any() or not 0 <= self.start < len(sizes):
             raise InvalidParameterError(f"'targets' and 'start' of {owner} must be states from 0 to {len(sizes) - 1}.")
         if ((self.symbols < 0) | (self.symbols > len(self.words))).any():

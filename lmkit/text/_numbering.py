@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -201,7 +202,7 @@ class SymbolNumberer:
     spell : the token of each symbol.
     """
 
-    def __init__(self, mode: int, symbols: int, spell) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, mode: int, symbols: int, spell: Callable[[int], str]) -> None:
         self._mode = mode
         self._spell = spell
         self._ids_of = np.full(symbols, -1, np.int32)

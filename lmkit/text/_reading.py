@@ -136,8 +136,8 @@ def not_in_encoding(name: str, encoding: str, line: int, offset: int, value: int
     """One sentence about a byte that does not belong there. offset counts from 0, line from 1."""
     other = "latin-1" if encoding == "utf-8" else "utf-8"
     return InputError(
-        f"{name}: is not {encoding.upper()} text: line {line:,}, byte offset {offset:,} holds 0x{value:02X}."
-        f" Name its encoding, for example --encoding {other}."
+        f"{name}: is not {encoding.upper()} text: line {line:,}, byte offset {offset:,} holds 0x{value:02X};"
+        f" name its encoding, for example --encoding {other}."
     )
 
 
@@ -149,12 +149,12 @@ def _refuse_binary(raw: Iterable[Block], name: str) -> Iterator[Block]:
             start = bytes(block[:_SNIFFED])
             for magic, kind in _KINDS.items():
                 if start.startswith(magic):
-                    raise InputError(f"{name}: is {kind}, not plain text. Convert it to text first.")
+                    raise InputError(f"{name}: is {kind}, not plain text; convert it to text first.")
             if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _looks_wide(start):
-                raise InputError(f"{name}: looks like UTF-16 text. Read it with --encoding utf-16.")
+                raise InputError(f"{name}: looks like UTF-16 text; read it with --encoding utf-16.")
             place = start.find(b"\0")
             if place >= 0:
-                raise InputError(f"{name}: is a binary file (a NUL at byte offset {place:,}), not text. Convert it to text first.")
+                raise InputError(f"{name}: is a binary file (a NUL at byte offset {place:,}), not text; convert it to text first.")
         yield block
 
 
@@ -181,7 +181,7 @@ def _transcoded(raw: Iterable[Block], name: str, encoding: str) -> Iterator[byte
             value = error.object[error.start] if error.start < len(error.object) else 0
             raise not_in_encoding(name, encoding, line + before.count("\n"), offset - held + error.start, value) from None
         except UnicodeError as error:  # UTF-16 and UTF-32 without their mark
-            raise InputError(f"{name}: is not {encoding.upper()} text ({error}). Name its encoding with --encoding.") from None
+            raise InputError(f"{name}: is not {encoding.upper()} text ({error}); name its encoding with --encoding.") from None
         offset += len(block)
         held = len(decoder.getstate()[0])
         line += text.count("\n")

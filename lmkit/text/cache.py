@@ -79,7 +79,7 @@ def size_limit() -> int:
         return DEFAULT_SIZE
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
     if not match:
-        raise UsageError(f"LMKIT_CACHE_SIZE is {text!r}, which is no size. Set it to a number of bytes such as 500M or 8G.")
+        raise UsageError(f"LMKIT_CACHE_SIZE is {text!r}, which is no size; set it to a number of bytes such as 500M or 8G.")
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
@@ -93,7 +93,7 @@ def entry_key(source: TextSource, options: TextOptions) -> str:
             with open(document.path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
-            raise InputError(f"{document.path}: could not be read ({error.strerror or error}). Check the path.") from None
+            raise InputError(f"{document.path}: could not be read ({error.strerror or error}); check the path.") from None
     return digest.hexdigest()
 
 
@@ -130,7 +130,7 @@ def read_entry(path: Path, name: str) -> EncodedCorpus:
     about = entry.metadata
     try:
         if entry.kind != KIND or about["version"] != VERSION:
-            raise FormatError(f"{path}: is no encoded corpus of this version. Delete it.")
+            raise FormatError(f"{path}: is no encoded corpus of this version; delete it.")
         _check_sums(path, entry, about["checksums"])
         return EncodedCorpus(
             entry["ids"],
@@ -147,7 +147,7 @@ def read_entry(path: Path, name: str) -> EncodedCorpus:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{path}: the cache entry is damaged ({error}). Delete it.") from None
+        raise FormatError(f"{path}: the cache entry is damaged ({error}); delete it.") from None
 
 
 def prune(limit: int, keep: Path | None = None) -> None:
@@ -178,4 +178,4 @@ def _checksum(tensor: np.ndarray) -> int:
 def _check_sums(path: Path, tensors: Mapping[str, np.ndarray], checksums: Mapping[str, int]) -> None:
     for name, expected in checksums.items():
         if _checksum(tensors[name]) != expected:
-            raise FormatError(f"{path}: the tensor {name!r} of the cache entry is damaged. Delete it.")
+            raise FormatError(f"{path}: the tensor {name!r} of the cache entry is damaged; delete it.")

@@ -81,11 +81,11 @@ def _members(kind: str, data: bytes, read: Callable[[int], bytes], name: str) ->
             continue
         data = read(_COMPRESSED_BLOCK)
         if not data:
-            raise FormatError(f"{name}: the {kind} data end too early, the file was cut short. Copy or download it again.")
+            raise FormatError(f"{name}: the {kind} data end too early, the file was cut short; copy or download it again.")
 
 
 def _damaged(name: str, kind: str, reason: str) -> FormatError:
-    return FormatError(f"{name}: the {kind} data are damaged ({reason}). Copy or download the file again.")
+    return FormatError(f"{name}: the {kind} data are damaged ({reason}); copy or download the file again.")
 
 
 def _decompressor(kind: str) -> Any:
@@ -98,5 +98,5 @@ def _decompressor(kind: str) -> Any:
     try:
         import zstandard
     except ImportError:
-        raise MissingDependencyError("Reading .zst files needs the package zstandard. Install it with: pip install zstandard") from None
+        raise MissingDependencyError("Reading .zst files needs the package zstandard; install it with: pip install zstandard") from None
     return zstandard.ZstdDecompressor().decompressobj()

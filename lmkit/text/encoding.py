@@ -120,7 +120,7 @@ class EncodedStream(Iterator[EncodedCorpus]):
 
     def __init__(self, source: TextSource, options: TextOptions, block_tokens: int) -> None:
         if options.sentences == "detected" and options.sentence_model is None:
-            raise UsageError("Sentences can't be detected in a stream without a trained sentence model. Use --sentences line.")
+            raise UsageError("Sentences can't be detected in a stream without a trained sentence model; use --sentences line.")
         self.notes: tuple[str, ...] = ()
         self._source = source
         self._options = options
@@ -197,7 +197,7 @@ def _encode_tokens(sentences: Iterable[Sequence[str]], options: TextOptions) -> 
             for token in tokens:
                 if not token or _CUT.search(token):
                     raise UsageError(
-                        f"The token {token!r} of sentence {index} is empty or holds white space. Join its parts, for example with '_'."
+                        f"The token {token!r} of sentence {index} is empty or holds white space; join its parts, for example with '_'."
                     )
             yield " ".join(tokens)
 
@@ -276,4 +276,4 @@ def _bar(source: TextSource, progress: bool) -> Progress | Any:
 
 def _no_tokens(name: str, size: int) -> InputError:
     what = "is empty" if size == 0 else "holds no tokens, only white space"
-    return InputError(f"{name}: {what}. Name a text with at least one word.")
+    return InputError(f"{name}: {what}; name a text with at least one word.")

@@ -99,11 +99,11 @@ class TextOptions:
         FormatError : if a key or a value is unknown.
         """
         if not isinstance(record, Mapping):
-            raise FormatError(f"{where}: the text options must be an object, got {type(record).__name__}. The file is damaged.")
+            raise FormatError(f"{where}: the text options must be an object, got {type(record).__name__}; the file is damaged.")
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(str(key) for key in record if key not in known)
         if unknown:
-            raise FormatError(f"{where}: unknown text option {unknown[0]!r}. It may come from a newer lmkit: update lmkit to read it.")
+            raise FormatError(f"{where}: unknown text option {unknown[0]!r}; it may come from a newer lmkit: update lmkit to read it.")
         try:
             return cls(**record)
         except InvalidParameterError as error:

@@ -91,7 +91,7 @@ def make_splitter(options: TextOptions) -> LineSplitter | ParagraphSplitter:
     if options.sentences != "detected":
         return LineSplitter()
     if options.sentence_model is None:
-        raise InputError("Sentences can't be detected without a trained sentence model. Train one with lmkit.text.train_sentence_model.")
+        raise InputError("Sentences can't be detected without a trained sentence model; train one with lmkit.text.train_sentence_model.")
     return PunktSplitter(options.sentence_model)
 
 
@@ -138,7 +138,7 @@ def _parameters(model: Mapping[str, Any]) -> Any:
         parameters.sent_starters.update(map(str, model["sentence_starters"]))
         parameters.ortho_context.update({str(key): int(flags) for key, flags in model["orthographic_context"].items()})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"The sentence model can't be read ({type(error).__name__}: {error}). Train it again.") from None
+        raise FormatError(f"The sentence model can't be read ({type(error).__name__}: {error}); train it again.") from None
     return parameters
 
 
@@ -146,5 +146,5 @@ def _punkt() -> Any:
     try:
         from nltk.tokenize import punkt
     except ImportError:
-        raise MissingDependencyError("Detecting sentences needs NLTK. Install it with: pip install nltk") from None
+        raise MissingDependencyError("Detecting sentences needs NLTK; install it with: pip install nltk") from None
     return punkt

@@ -90,7 +90,7 @@ def open_source(spec: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
         return _of_files(Path(text).name or text, paths)
     paths = [Path(path).expanduser() for path in spec]
     if not paths:
-        raise UsageError("No text files were named. Name at least one.")
+        raise UsageError("No text files were named; name at least one.")
     return _of_files(paths[0].name if len(paths) == 1 else f"{len(paths)} files", [file for path in paths for file in _matching(str(path))])
 
 
@@ -140,7 +140,7 @@ def _encoded(text: str, name: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{name}: the string holds half of a surrogate pair (U+{ord(text[error.start]):04X}), which is no character. Remove it."
+            f"{name}: the string holds half of a surrogate pair (U+{ord(text[error.start]):04X}), which is no character; remove it."
         ) from None
 
 
@@ -150,11 +150,11 @@ def _matching(spec: str) -> list[Path]:
     if os.path.lexists(path):
         return _text_files(path) if path.is_dir() else [path]
     if not glob.has_magic(spec):
-        raise InputError(f"{spec}: no such file or folder. Check the path.")
+        raise InputError(f"{spec}: no such file or folder; check the path.")
     matches = sorted(Path(match) for match in glob.glob(spec, recursive=True))
     files = [match for match in matches if not match.is_dir()]
     if not files:
-        raise InputError(f"{spec}: no file matches this pattern. Check the folder, and quote the pattern if the shell changes it.")
+        raise InputError(f"{spec}: no file matches this pattern; check the folder, and quote the pattern if the shell changes it.")
     return files
 
 
@@ -165,8 +165,8 @@ def _text_files(folder: Path) -> list[Path]:
         found += [Path(parent, name) for name in files if _is_text_name(name)]
     if not found:
         raise InputError(
-            f"{folder}: the folder has no text files ({', '.join(TEXT_ENDINGS)}, plain or compressed)."
-            f" Name the files by a pattern, such as '{folder}/*.md'."
+            f"{folder}: the folder has no text files ({', '.join(TEXT_ENDINGS)}, plain or compressed);"
+            f" name the files by a pattern, such as '{folder}/*.md'."
         )
     return sorted(found)
 
@@ -197,11 +197,11 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file. Check the path.") from None
+        raise InputError(f"{path}: no such file; check the path.") from None
     except PermissionError:
-        raise InputError(f"{path}: no permission to read it. Change its permissions, or copy it.") from None
+        raise InputError(f"{path}: no permission to read it; change its permissions, or copy it.") from None
     except OSError as error:
-        raise InputError(f"{path}: could not be opened ({error.strerror or error}). Check the path.") from None
+        raise InputError(f"{path}: could not be opened ({error.strerror or error}); check the path.") from None
 
 
 def _file_reader(path: Path, regular: bool) -> Callable[[], Iterator[Block]]:

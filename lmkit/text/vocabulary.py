@@ -54,7 +54,7 @@ class Vocabulary:
         blob, offsets = _packed([*SPECIALS, *words])
         _check_size(len(words) + len(SPECIALS))
         if np.any(np.diff(offsets) == 0):
-            raise InvalidParameterError("A vocabulary can't hold the empty token. Leave it out.")
+            raise InvalidParameterError("A vocabulary can't hold the empty token; leave it out.")
         column = None
         if counts is not None:
             column = np.concatenate([np.zeros(len(SPECIALS), np.int64), np.asarray(counts, np.int64)])
@@ -176,7 +176,7 @@ class Vocabulary:
         check_choice("Vocabulary.cut", "order", order, ("appearance", "frequency"))
         if self.counts is None:
             if min_count > 1 or order == "frequency" or (max_size is not None and max_size < len(self)):
-                raise InvalidParameterError("This vocabulary has no counts, so it can't be cut or ordered by them. Count a corpus first.")
+                raise InvalidParameterError("This vocabulary has no counts, so it can't be cut or ordered by them; count a corpus first.")
             return self
         counts = np.asarray(self.counts)
         first = len(SPECIALS)
@@ -216,12 +216,12 @@ class Vocabulary:
         """
         for name in ("vocabulary.bytes", "vocabulary.offsets"):
             if name not in tensors:
-                raise FormatError(f"{where}: the tensor {name!r} is missing. The file is damaged, make it again.")
+                raise FormatError(f"{where}: the tensor {name!r} is missing; the file is damaged, make it again.")
         blob, offsets = tensors["vocabulary.bytes"], tensors["vocabulary.offsets"]
         counts = tensors["vocabulary.counts"] if "vocabulary.counts" in tensors else None  # noqa: SIM401  (a Container's missing tensor raises)
         fault = _fault(blob, offsets, counts)
         if fault:
-            raise FormatError(f"{where}: {fault}. The file is damaged, make it again.")
+            raise FormatError(f"{where}: {fault}; the file is damaged, make it again.")
         vocabulary = cls(blob, offsets, counts)
         vocabulary._where = where
         return vocabulary
@@ -240,7 +240,7 @@ class Vocabulary:
         table = empty_table(len(self))
         double = _kernels_hash.build_table(frozen(self._blob), frozen(self._offsets), len(self), table)
         if double >= 0:
-            raise error(f"{where}: the token {self.token(double)!r} occurs twice in the vocabulary. Keep one of them.")
+            raise error(f"{where}: the token {self.token(double)!r} occurs twice in the vocabulary; keep one of them.")
         self.__dict__["_table"] = table
         return table
 

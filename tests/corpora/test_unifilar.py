@@ -235,7 +235,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("states", "message"),
         [
-            ({"A": {"x": (0.5, "A")}}, "must sum to 1. They sum to 0.5"),
+            ({"A": {"x": (0.5, "A")}}, "must sum to 1, not to 0.5"),
             ({"A": {"x": (1.0, "B")}}, "which is no state"),
             ({"A": {"x": (0.0, "A"), "y": (1.0, "A")}}, "leave out what can't come"),
             ({"A": {"x": (1.0, "B")}, "B": {"</s>": (0.5, "B"), "x": (0.5, "B")}}, "must lead back to the start"),

@@ -112,7 +112,7 @@ def test_broken_models() -> None:
         {"abbreviations": 3},
         {"abbreviations": [], "collocations": [1], "sentence_starters": [], "orthographic_context": {}},
     ):
-        with pytest.raises(FormatError, match="Train it again"):
+        with pytest.raises(FormatError, match="train it again"):
             PunktSplitter(wrong)
     with pytest.raises(InputError):
         make_splitter(DETECTED)

@@ -155,7 +155,7 @@ def test_strings() -> None:
 
 class TestBadInput:
     def test_missing(self, tmp_path: Path) -> None:
-        assert refused(tmp_path / "nowhere.txt") == f"{tmp_path / 'nowhere.txt'}: no such file or folder. Check the path."
+        assert refused(tmp_path / "nowhere.txt") == f"{tmp_path / 'nowhere.txt'}: no such file or folder; check the path."
         (tmp_path / "link").symlink_to(tmp_path / "gone")
         assert "no such file" in refused(tmp_path / "link")
 
@@ -206,7 +206,7 @@ class TestBadInput:
     def test_not_utf_8(self, tokenizer: str, tmp_path: Path) -> None:
         (tmp_path / "t").write_bytes("eins\nzwei dr\u00f6i\n".encode("latin-1"))
         assert refused(tmp_path / "t", TextOptions(tokenizer=tokenizer)) == (
-            f"{tmp_path / 't'}: is not UTF-8 text: line 2, byte offset 12 holds 0xF6. Name its encoding, for example --encoding latin-1."
+            f"{tmp_path / 't'}: is not UTF-8 text: line 2, byte offset 12 holds 0xF6; name its encoding, for example --encoding latin-1."
         )
         corpus = as_corpus(tmp_path / "t", TextOptions(encoding="latin-1"))
         assert corpus.vocabulary.tokens()[3:] == ["eins", "zwei", "dr\u00f6i"]

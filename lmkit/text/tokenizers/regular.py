@@ -33,7 +33,7 @@ class RegularTokenizer(Tokenizer):
         try:
             import regex
         except ImportError:
-            raise MissingDependencyError("The regex tokenizer needs the package regex. Install it with: pip install regex") from None
+            raise MissingDependencyError("The regex tokenizer needs the package regex; install it with: pip install regex") from None
         self._pattern = regex.compile(re.sub(r"\bW\+", _WORD_CLASS.replace("\\", r"\\") + "+", _PATTERN), regex.VERBOSE)
 
     def tokenize(self, text: str) -> list[str]:

@@ -22,7 +22,7 @@ class TreebankTokenizer(Tokenizer):
             from nltk.tokenize.destructive import NLTKWordTokenizer
             from nltk.tokenize.treebank import TreebankWordDetokenizer
         except ImportError:
-            raise MissingDependencyError("The treebank tokenizer needs NLTK. Install it with: pip install nltk") from None
+            raise MissingDependencyError("The treebank tokenizer needs NLTK; install it with: pip install nltk") from None
         self._tokenizer: Any = NLTKWordTokenizer()
         self._detokenizer: Any = TreebankWordDetokenizer()
 
