@@ -1,5 +1,16 @@
-"""`python -m lmkit_cli` does what `lmkit` does."""
+"""The program's entry: `lmkit`, or `python -m lmkit_cli`."""
 
-from lmkit_cli.app import main
+import signal
 
-main()
+
+def main() -> None:
+    """Load the program and run it. Ctrl-C while it is loading ends it at once and silently, as nothing has begun yet."""
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from lmkit_cli import app
+
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

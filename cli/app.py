@@ -60,8 +60,8 @@ class LazyGroup(TyperGroup):
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             close = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"Did you mean `{close[0]}`?" if close else "The commands are " + ", ".join(COMMANDS) + "."
-            ctx.fail(f"There is no command {name!r}. {hint}")
+            hint = f"did you mean `{close[0]}`?" if close else "the commands are " + ", ".join(COMMANDS)
+            ctx.fail(f"There is no command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -204,12 +204,16 @@ def _explain_usage(error: Any, words: Sequence[str]) -> str:
     named = f"lmkit {words[0]}" if words and words[0] in COMMANDS else "lmkit"
     path = error.ctx.command_path if error.ctx is not None else named
     message = _one_line(error.format_message())
-    if not message.endswith((".", "?", "!")):
-        message += "."
+    message = message.removesuffix(".")
     details = getattr(error.__cause__, "errors", None)  # Typer checks values with pydantic, whose message leaves out the value
     if callable(details):
-        message = message.replace("Input should be", "it must be").removesuffix(".") + f", not {details()[0]['input']!r}."
-    return f"Error: {message} See `{path} --help`."
+        message = message.replace("Input should be", "it must be").removesuffix(".") + f", not {details()[0]['input']!r}"
+        message = re.sub(r"a valid (integer|number), unable to parse string as an? \w+", _plainly, message)
+    return f"Error: {message}{' See' if message.endswith('?') else '; see'} `{path} --help`."
+
+
+def _plainly(match: re.Match[str]) -> str:
+    return "a whole number" if match[1] == "integer" else "a number"
 
 
 def _one_line(text: str) -> str:

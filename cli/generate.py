@@ -15,7 +15,9 @@ def command(
     model: options.Model,
     prompt: Annotated[str, typer.Option(help="The beginning that the model goes on from.", show_default=False)] = "",
     count: Annotated[int, typer.Option(help="How many texts.", min=1)] = 1,
-    temperature: Annotated[float, typer.Option(help="Below 1 the probable becomes more probable, above 1 the improbable.", min=0.0)] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="1 is the model itself; below, the probable becomes more probable, above, the improbable.")
+    ] = 1.0,
     top_k: Annotated[int | None, typer.Option(help="Draw from the k most probable words only.", min=1, show_default="all")] = None,
     top_p: Annotated[
         float | None,
@@ -33,11 +35,14 @@ def command(
 ) -> None:
     """Write text by drawing from a model, word after word.
 
-    A text ends where the model ends the sentence. The same --seed writes the same texts.
+    A text ends where the model ends the sentence. The same --seed writes the same texts. Drawn as it is, a model strays where it knows
+    little; --temperature 0.7 or --top-k 20 keeps it to what it knows better.
     """
     reading.check_prompt(prompt)
     if argmax and (top_k is not None or top_p is not None or temperature != 1.0):
         raise UsageError("--argmax draws nothing, so --temperature, --top-k and --top-p have no place beside it; leave them out.")
+    if not 0 < temperature < float("inf"):
+        raise UsageError(f"--temperature must be above 0, not {temperature:g}; --argmax always takes the most probable word.")
     import numpy as np
 
     import lmkit

@@ -83,6 +83,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or unicodedata.category(char) == "Cf" else repr(char)[1:-1] for char in text)
 
 
+def clipped(text: str, longest: int = 60) -> str:
+    """A token for a table: one of thousands of characters would push all other columns off the screen."""
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"
+
+
 def number(value: float) -> str:
     """A count with separators, or a measure to about six digits."""
     if isinstance(value, int):

@@ -1,31 +1,45 @@
-"""`lmkit perplexity`: score a text under a model."""
+"""`lmkit perplexity`: score a text under one model, or under several side by side."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmkit.errors import InputError
+from lmkit.errors import InputError, UsageError
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
+    from lmkit.evaluation.perplexity import Accounting
     from lmkit.events import ScoredEvents
+    from lmkit.ngram.model import NgramLanguageModel
     from lmkit.text.corpus import EncodedCorpus
+    from lmkit.text.encoding import EncodedStream
     from lmkit.text.options import TextOptions
 
 _BLOCK_SENTENCES = 1 << 16
 
 
 def command(
-    model: options.Model,
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="A model, or several to compare: lmkit's own files or ARPA, plain or compressed; `last` is the newest in models/.",
+            show_default=False,
+        ),
+    ],
     text: Annotated[
         str,
         typer.Argument(
-            help="A catalogue name (its test split), NAME:SPLIT, a file, a folder, a glob, or - for standard input.", show_default=False
+            metavar="TEXT",
+            help="A catalogue name (its test split), NAME:SPLIT, a file, a folder, a glob, or - for standard input.",
+            show_default=False,
         ),
     ],
     per_word: Annotated[
@@ -43,81 +57,210 @@ def command(
     """Score a text under a model and print the accounting.
 
     The text is read as the model's training text was. Perplexities of two tools compare only when they count the same events, so
-    the block says what was counted: with and without words that the model doesn't know, with and without sentence ends.
+    the block says what was counted: with and without words that the model doesn't know, with and without sentence ends. Several models
+    get a row each.
     """
     import lmkit
-    from lmkit.evaluation.perplexity import Accounting
 
-    path = reading.model_path(model)
-    loaded = lmkit.load(path)
-    text_options = reading.scoring_options(loaded.text_options, encoding=encoding, blank_lines=blank_lines)
-    total: Accounting | None = None
-    notes: list[str] = []
-    words: list[dict[str, Any]] = []
-    if per_word and not json:
-        output.result(_WORD_HEADER)
-    for part in _parts(text, split, text_options):
-        events = loaded.score(part, threads=threads)
-        accounting = Accounting.from_events(events)
-        total = accounting if total is None else total + accounting
-        notes.extend(entry for entry in part.notes if entry not in notes)
-        if per_word and json:
-            words.extend(_word_rows(events, part))
-        elif per_word:
-            _print_words(events, part)
-    if total is None:
-        raise InputError(f"{'Standard input' if text == '-' else text} held no text, so there is nothing to score.")
-    if json:
-        output.result_json(total.to_dict() | {"model": str(path), "text": text, "notes": notes} | ({"words": words} if per_word else {}))
-        return
-    output.result(("\n" if per_word else "") + total.render())
-    for entry in notes:
-        output.note(f"Note: {entry}")
-
-
-_WORD_HEADER = "   log10 p  n-gram   back-off  token"
-_LN10 = math.log(10)
-
-
-def _parts(text: str, split: str | None, text_options: TextOptions) -> Iterator[EncodedCorpus]:
-    """The text in parts that fit the memory; standard input as its lines arrive."""
-    if text == "-":
-        from lmkit.text.encoding import encode_stream
-        from lmkit.text.sources import open_source
-
-        reading.choose_split(text, split, "test")
-        yield from encode_stream(open_source("-"), text_options)
-        return
-    import lmkit_corpora
+    entries = []
+    for path in map(reading.model_path, models):
+        model = lmkit.load(path)
+        entries.append(_Entry(path, model, reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines)))
+    groups: dict[TextOptions, list[_Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.options, []).append(entry)
+    if len(groups) > 1 and (text == "-" or (per_word and not json)):
+        what = "standard input, which comes only once, has" if text == "-" else "--per-word has"
+        first, second = (group[0].path for group in list(groups.values())[:2])
+        raise UsageError(f"{first} and {second} read text differently, but {what} one reading; call perplexity once for each.")
 
     part = reading.choose_split(text, split, "test")
     if part is not None and split is None and reading.split_off(text)[1] is None:
         output.note(f"Note: scoring {text}:{part}; another part can be named, such as {text}:valid.")
-    corpus = lmkit_corpora.load_corpus(text, split=part, options=text_options)
-    for start in range(0, max(corpus.n_sentences, 1), _BLOCK_SENTENCES):
-        yield corpus.sentences(start, min(start + _BLOCK_SENTENCES, corpus.n_sentences))
+
+    notes: list[str] = []
+    if per_word and not json:
+        output.result(_word_header(entries))
+    for text_options, group in groups.items():
+        found = _score(group, _Text(text, part, text_options), threads, per_word, json)
+        notes.extend(note for note in found if note not in notes)
+    if json:
+        results = [entry.result() | ({"words": entry.words} if per_word else {}) for entry in entries]
+        about = {"text": text, "notes": notes}
+        output.result_json(results[0] | about if len(results) == 1 else about | {"models": results})
+        return
+    output.result(("\n" if per_word else "") + (entries[0].total.render() if len(entries) == 1 else _comparison(entries)))
+    for note in notes:
+        output.note(f"Note: {note}")
 
 
-def _word_rows(events: ScoredEvents, part: EncodedCorpus) -> Iterator[dict[str, Any]]:
-    """One record per event, with the word as the text spells it."""
-    spellings = iter(part.ids.tolist())
+@dataclasses.dataclass
+class _Entry:
+    """A model, how it reads text, and what was found."""
+
+    path: Path
+    model: NgramLanguageModel
+    options: TextOptions
+    accounting: Accounting | None = None
+    words: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def total(self) -> Accounting:
+        assert self.accounting is not None
+        return self.accounting
+
+    def result(self) -> dict[str, Any]:
+        return self.total.to_dict() | {"model": str(self.path)}
+
+    def add(self, events: ScoredEvents) -> None:
+        from lmkit.evaluation.perplexity import Accounting
+
+        accounting = Accounting.from_events(events)
+        self.accounting = accounting if self.accounting is None else self.accounting + accounting
+
+
+def _score(group: Sequence[_Entry], text: _Text, threads: int | None, per_word: bool, json: bool) -> tuple[str, ...]:
+    """Score a text, part by part, under models that read it alike; the notes of its reading.
+
+    Raises
+    ------
+    InputError : for a text without tokens.
+    """
+    longest = max(getattr(entry.model, "order_", 1) for entry in group)
+    for part, known in text.parts(longest - 1):
+        scores = []
+        for entry in group:
+            events = entry.model.score(part, threads=threads)[known:]
+            entry.add(events)
+            scores.append(events)
+        if per_word:
+            rows = [_word_rows(events, part, known) for events in scores]
+            if json:
+                for entry, found in zip(group, rows, strict=True):
+                    entry.words.extend(found)
+            else:
+                _print_words(rows)
+    for entry in group:
+        if entry.accounting is None:
+            raise InputError(f"{'Standard input' if text.spec == '-' else text.spec} held no text, so there is nothing to score.")
+        if text.is_one_sentence:
+            entry.accounting = dataclasses.replace(entry.accounting, sentences=1)
+    return text.notes
+
+
+class _Text:
+    """A text under one reading, in parts that fit the memory; standard input as its lines arrive. `notes` is whole behind the last part."""
+
+    def __init__(self, spec: str, split: str | None, text_options: TextOptions) -> None:
+        self.spec = spec
+        self.notes: tuple[str, ...] = ()
+        self._split = split
+        self._options = text_options
+
+    @property
+    def is_one_sentence(self) -> bool:
+        return self.spec == "-" and not self._options.sentence_boundaries
+
+    def parts(self, history: int) -> Iterator[tuple[EncodedCorpus, int]]:
+        """(part, n): the first n tokens of the part were scored before and stand there as the history of the others.
+
+        history : how many tokens back a model looks.
+        """
+        if self.spec == "-":
+            from lmkit.text.encoding import encode_stream
+            from lmkit.text.sources import open_source
+
+            stream = encode_stream(open_source("-"), self._options)
+            yield from _with_history(stream, history) if self.is_one_sentence else ((corpus, 0) for corpus in stream)
+            self.notes = stream.notes
+            return
+        import lmkit_corpora
+
+        corpus = lmkit_corpora.load_corpus(self.spec, split=self._split, options=self._options)
+        self.notes = corpus.notes
+        for start in range(0, max(corpus.n_sentences, 1), _BLOCK_SENTENCES):
+            yield corpus.sentence_range(start, min(start + _BLOCK_SENTENCES, corpus.n_sentences)), 0
+
+
+def _with_history(stream: EncodedStream, history: int) -> Iterator[tuple[EncodedCorpus, int]]:
+    """Parts of continuous text, each with the end of what came before in front of it."""
+    before: EncodedCorpus | None = None
+    for part in stream:
+        known = 0 if before is None else min(history, len(before))
+        joined = part if before is None or not known else part.preceded_by(before, known)
+        yield joined, known
+        before = joined
+
+
+_LN10 = math.log(10)
+
+
+def _comparison(entries: Sequence[_Entry]) -> str:
+    """A row for each model, and below what keeps the rows from being compared."""
+    totals = [entry.total for entry in entries]
+    rows = []
+    for entry, total in zip(entries, totals, strict=True):
+        figures = [total.all, total.known_words + total.ends, total.known_words + total.unknown_words]
+        bound = ">" if total.unknown_words.count else ""
+        bits = [f"{bound}{value:.5f}" for value in (total.bits_per_character, total.bits_per_byte)]
+        counts = [f"{count:,}" for count in (total.all.count, total.unknown_words.count, total.vocabulary_size)]
+        rows.append([str(entry.path), *(f"{figure.perplexity:,.5f}" for figure in figures), *bits, *counts])
+    headers = ["model", "perplexity", "without OOV", "without ends", "bits/char", "bits/byte", "events", "OOV", "vocabulary"]
+    lines = [output.table(headers, rows, right=range(1, len(headers)))]
+    if any(total.unknown_words.count for total in totals):
+        lines.append("> at least: the spelling of unknown words is not paid for.")
+    if len({total.all.count for total in totals}) > 1:
+        lines.append(
+            "These models count different events: compare their bits per character, where no word is unknown, not their perplexities."
+        )
+    elif len({total.vocabulary_hash for total in totals}) > 1:
+        lines.append(
+            "These models have different vocabularies, and a word that a model doesn't know costs it no more than <unk>: "
+            "their perplexities don't compare strictly."
+        )
+    unnormalised = [str(entry.path) for entry in entries if not entry.total.is_normalised]
+    if unnormalised:
+        lines.append(f"The scores of {', '.join(unnormalised)} don't sum to one, so they compare with no other model's.")
+    return "\n".join(lines)
+
+
+def _word_rows(events: ScoredEvents, part: EncodedCorpus, known: int) -> list[dict[str, Any]]:
+    """One record per event, with the word as the text spells it. known: tokens at the head of the part that are no events."""
+    spellings = iter(part.ids[known:].tolist())
     lengths = events.hit_length.tolist() if events.hit_length is not None else [None] * len(events)
     paid = events.back_off.tolist() if events.back_off is not None else [None] * len(events)
     columns = zip(events.log_probabilities.tolist(), events.is_end.tolist(), events.is_oov.tolist(), lengths, paid, strict=True)
-    for log_probability, is_end, is_oov, length, back_off in columns:
-        yield {
+    return [
+        {
             "token": "</s>" if is_end else part.vocabulary.token(next(spellings)),
             "log10_probability": log_probability / _LN10,
             "ngram_length": length,
             "log10_back_off": None if back_off is None else back_off / _LN10,
             "is_oov": is_oov,
         }
+        for log_probability, is_end, is_oov, length, back_off in columns
+    ]
 
 
-def _print_words(events: ScoredEvents, part: EncodedCorpus) -> None:
-    for row in _word_rows(events, part):
-        length = "" if row["ngram_length"] is None else row["ngram_length"]
-        paid = "" if row["log10_back_off"] is None else f"{row['log10_back_off']:.5f}"
-        oov = "  (unknown word)" if row["is_oov"] else ""
-        output.result(f"{row['log10_probability']:10.5f}  {length:>6}  {paid:>9}  {output.printable(row['token'])}{oov}")
+def _word_header(entries: Sequence[_Entry]) -> str:
+    """The columns of one model bear no name; of several, each group of columns is numbered as the models were named."""
+    columns = "   log10 p  n-gram   back-off"
+    if len(entries) == 1:
+        return f"{columns}  token"
+    names = "\n".join(f"{number}: {entry.path}" for number, entry in enumerate(entries, 1))
+    numbers = "  ".join(f"{number:^{len(columns)}}".rstrip().ljust(len(columns)) for number in range(1, len(entries) + 1)).rstrip()
+    return f"{names}\n{numbers}\n{'  '.join([columns] * len(entries))}  token"
+
+
+def _print_words(models: Sequence[Sequence[dict[str, Any]]]) -> None:
+    """A line an event: the columns of each model, then the token."""
+    for rows in zip(*models, strict=True):
+        columns = []
+        for row in rows:
+            length = "" if row["ngram_length"] is None else row["ngram_length"]
+            paid = "" if row["log10_back_off"] is None else f"{row['log10_back_off']:.5f}"
+            columns.append(f"{row['log10_probability']:10.5f}  {length:>6}  {paid:>9}")
+        unknown = [number for number, row in enumerate(rows, 1) if row["is_oov"]]
+        oov = "" if not unknown else "  (unknown word)" if len(unknown) == len(rows) else f"  (unknown to {', '.join(map(str, unknown))})"
+        output.result(f"{'  '.join(columns)}  {output.printable(output.clipped(rows[0]['token']))}{oov}")
     sys.stdout.flush()

@@ -40,7 +40,9 @@ def command(
             }
         )
         return
-    rows = [[str(rank), word.token, f"{word.probability:.6f}", str(word.ngram_length)] for rank, word in enumerate(words, 1)]
+    rows = [
+        [str(rank), output.clipped(word.token), f"{word.probability:.6f}", str(word.ngram_length)] for rank, word in enumerate(words, 1)
+    ]
     output.result(output.table(["", "next", "probability" if loaded.is_normalised else "score", "n-gram"], rows, right=(0, 2, 3)))
     if not loaded.is_normalised:
         output.result("These scores don't sum to one: they are no probabilities.")

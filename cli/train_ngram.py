@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
 
+_LONGEST_SHOWN = 40  # bytes of a word in the commands that are proposed
+
 
 def command(
     corpus: options.Corpus = None,
@@ -254,12 +256,17 @@ def _say_what_next(model: NgramLanguageModel, spec: str, part: str | None, targe
     text = shlex.quote(f"{reading.split_off(spec)[0]}:test") if part == "train" else "TEXT"
     output.note("\nTry next:")
     output.note(f"  lmkit perplexity {path} {text}")
-    output.note(f"  lmkit predict {path} {shlex.quote(model.vocabulary.token(_most_frequent(model)))}")
-    output.note(f"  lmkit generate {path} --count 3")
+    output.note(f"  lmkit predict {path} {shlex.quote(_frequent_word(model))}")
+    output.note(f"  lmkit generate {path} --count 3 --temperature 0.7")
 
 
-def _most_frequent(model: NgramLanguageModel) -> int:
+def _frequent_word(model: NgramLanguageModel) -> str:
+    """The most frequent word that a command line holds well; empty if there is none."""
+    import numpy as np
+
     counts = model.vocabulary.counts
-    if counts is None or len(counts) <= 3:
-        return 0
-    return 3 + int(counts[3:].argmax())
+    if counts is None:
+        return ""
+    first = model.vocabulary.EOS + 1
+    short = first + np.flatnonzero(model.vocabulary.bytes[first:] <= _LONGEST_SHOWN)
+    return model.vocabulary.token(int(short[counts[short].argmax()])) if len(short) else ""

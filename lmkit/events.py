@@ -55,6 +55,11 @@ class ScoredEvents:
     def __len__(self) -> int:
         return len(self.token_ids)
 
+    def __getitem__(self, chosen: slice) -> ScoredEvents:
+        """The events of a slice, as views."""
+        columns = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return dataclasses.replace(self, **columns)
+
     def perplexity(self, *, include_oov: bool = True, include_ends: bool = True) -> float:
         """exp of the mean negative log probability over the chosen events; nan if there are none."""
         chosen = np.ones(len(self), np.bool_)

@@ -160,7 +160,7 @@ class Accounting:
         share = f" ({100 * unknown.count / words:.2f} %)" if words else ""
         lines.append(f"{'OOV':<22}{unknown.count:>14,}   of {words:,} words{share}; a literal <unk> counts as one")
         lines.append(f"{'sentences':<22}{self.sentences:>14,}")
-        lines.append(f"{'log10 probability':<22}{_number(self.all.log_probability / _LN10):>14}")
+        lines.append(f"{'log10 probability':<22}{_log10(self.all.log_probability / _LN10):>14}")
         lines.append(f"{'vocabulary':<22}{self.vocabulary_size:>14,}   tokens that can be predicted, hash {self.vocabulary_hash[:12]}")
         if self.zero_probabilities:
             lines.append(
@@ -179,3 +179,8 @@ def _number(value: float) -> str:
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return f"{value:,.5f}" if abs(value) < 1e6 else f"{value:.6g}"
+
+
+def _log10(value: float) -> str:
+    """Sums grow with the text, so that six digits would be too few of them."""
+    return f"{value:,.5f}" if math.isfinite(value) else _number(value)

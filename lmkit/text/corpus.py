@@ -113,6 +113,18 @@ class EncodedCorpus:
             raw_characters=0,
         )
 
+    def preceded_by(self, earlier: EncodedCorpus, tokens: int) -> EncodedCorpus:
+        """This stretch of continuous text with the last tokens of the stretch before it in front: the history of its first words.
+
+        tokens : how many of them, 1 <= tokens <= len(earlier). Raw sizes stay those of this stretch.
+        """
+        spelled = [earlier.vocabulary.token(token_id) for token_id in earlier.ids[-tokens:].tolist()]
+        new = [token for token in dict.fromkeys(spelled) if token not in self.vocabulary]
+        vocabulary = Vocabulary.from_tokens([*self.vocabulary.tokens()[Vocabulary.EOS + 1 :], *new]) if new else self.vocabulary
+        ids = np.concatenate([vocabulary.lookup(spelled), self.ids])
+        offsets = np.concatenate([self.sentence_offsets[:1], self.sentence_offsets[1:] + tokens])
+        return dataclasses.replace(self, ids=ids, sentence_offsets=offsets, vocabulary=vocabulary)
+
     def written_size(self) -> tuple[int, int]:
         """(bytes, characters) of the text with single separators: a space between words, a newline behind each sentence."""
         characters, bytes_ = self.type_lengths

@@ -426,3 +426,104 @@ def test_convert_packs_and_tells_what_rounding_costs(run, tmp_path: Path) -> Non
     assert told["perplexity"] != told["perplexity_quantized"]
     assert told["perplexity_quantized"] == pytest.approx(told["perplexity"], rel=0.1)
     assert run("convert", model, tmp_path / "m.arpa", "--compact").code == 2
+
+
+class TestSeveralModels:
+    @pytest.fixture
+    def other(self, run, text: Path, tmp_path: Path) -> Path:
+        """A model of lower order that knows fewer words."""
+        assert run("train-ngram", text, "-o", 2, "--vocab-size", 12, "--out", tmp_path / "other.lm").code == 0
+        return tmp_path / "other.lm"
+
+    def test_a_row_for_each(self, run, model: Path, other: Path, other_text: Path) -> None:
+        lines = run("perplexity", model, other, other_text).out.splitlines()
+        assert lines[0].split()[:2] == ["model", "perplexity"]
+        for line, path in zip(lines[1:3], (model, other), strict=True):
+            alone = run("perplexity", path, other_text, "--json").json
+            assert line.split()[0] == str(path)
+            assert float(line.split()[1].replace(",", "")) == pytest.approx(alone["perplexity"], abs=1e-5)
+        assert any("different vocabularies" in line for line in lines)
+
+    def test_json_holds_for_each_what_it_holds_alone(self, run, model: Path, other: Path, other_text: Path) -> None:
+        values = run("perplexity", model, other, other_text, "--per-word", "--json").json
+        assert values["text"] == str(other_text)
+        for found, path in zip(values["models"], (model, other), strict=True):
+            alone = run("perplexity", path, other_text, "--per-word", "--json").json
+            assert found == {key: value for key, value in alone.items() if key not in ("text", "notes")}
+
+    def test_words_side_by_side(self, run, model: Path, other: Path, other_text: Path) -> None:
+        lines = run("perplexity", model, other, other_text, "--per-word").out.splitlines()
+        assert lines[:2] == [f"1: {model}", f"2: {other}"]
+        assert lines[3].split() == ["log10", "p", "n-gram", "back-off"] * 2 + ["token"]
+        assert any(line.endswith("zebra  (unknown word)") for line in lines)
+        assert any(line.endswith("  (unknown to 2)") for line in lines)
+
+    def test_models_that_read_differently(self, run, fails, model: Path, text: Path, tmp_path: Path, other_text: Path) -> None:
+        characters = tmp_path / "characters.lm"
+        run("train-ngram", text, "-o", 3, "--unit", "char", "--out", characters)
+        outcome = run("perplexity", model, characters, other_text)
+        assert outcome.code == 0
+        assert "different events" in outcome.out
+        assert "one reading" in fails("perplexity", model, characters, "-", code=2)
+        assert "one reading" in fails("perplexity", model, characters, other_text, "--per-word", code=2)
+
+
+@pytest.mark.parametrize("unit", ["word", "char", "byte"])
+def test_continuous_text_scores_alike_however_it_arrives(run, text: Path, other_text: Path, tmp_path: Path, unit: str) -> None:
+    """The last words of one part of a stream are the history of the next one's first words."""
+    model = tmp_path / "continuous.lm"
+    assert run("train-ngram", text, "-o", 4, "--unit", unit, "--no-sentence-boundaries", "--out", model).code == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-", "--per-word", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    content = other_text.read_bytes()
+    for start in range(0, len(content), len(content) // 3):
+        process.stdin.write(content[start : start + len(content) // 3])
+        process.stdin.flush()
+        time.sleep(0.2)
+    out, _ = process.communicate(timeout=60)
+    streamed, whole = json.loads(out), run("perplexity", model, other_text, "--per-word", "--json").json
+    assert streamed["words"] == whole["words"]
+    for key in KEYS | {"characters", "bytes"}:
+        assert streamed[key] == pytest.approx(whole[key])
+
+
+def test_notes_of_a_stream(model: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-"], input="the cat\n\nthe <unk>\n", capture_output=True, text=True
+    )
+    assert "1 literal <unk>" in done.stderr
+    assert "first in line 3" in done.stderr
+    assert "1 blank lines" in done.stderr
+
+
+def test_ctrl_c_while_the_program_loads() -> None:
+    import signal
+
+    program = """
+import sys, time
+class Slow:
+    def find_spec(name, path, target=None):
+        if name == "lmkit_cli.app":
+            print("loading", flush=True)
+            time.sleep(30)
+sys.meta_path.insert(0, Slow)
+from lmkit_cli.__main__ import main
+main()
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (-signal.SIGINT, "")
+
+
+def test_a_word_of_thousands_of_characters_stays_within_tables(run, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("a" * 5000 + "\n", encoding="utf-8")
+    assert len(run("train-ngram", tmp_path / "long.txt", "-o", 2, "--out", tmp_path / "m.lm").err) < 1000
+    assert "(5,000 characters)" in run("predict", tmp_path / "m.lm").out
+    assert len(run("perplexity", tmp_path / "m.lm", tmp_path / "long.txt", "--per-word").out) < 2000
