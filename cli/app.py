@@ -35,6 +35,7 @@ COMMANDS: dict[str, Row] = {
     "generate": Row("generate", "Write text by drawing from a model, word after word."),
     "info": Row("info", "Print the card of a model: what it is and how it was made."),
     "convert": Row("convert", "Convert a model between lmkit's own format, ARPA and KenLM's binaries."),
+    "mix": Row("mix", "Mix language models, with weights learnt on a held-out text or given."),
     "prune": Row("prune", "Take n-grams out of a model, to a threshold, a number of n-grams or a size."),
     "count": Row("count", "Count the n-grams of a corpus."),
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
@@ -118,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with contextlib.suppress(AttributeError):  # a replaced stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8 shows escapes
     signal.signal(signal.SIGINT, _interrupt)
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(words))
 
 
@@ -129,6 +132,11 @@ def _interrupt(number: int, frame: Any) -> None:
     global _interrupted
     _interrupted = True
     raise KeyboardInterrupt
+
+
+def _terminate(number: int, frame: Any) -> None:
+    """A request to end, such as `kill` or a batch system sends: unfinished files are removed on the way out."""
+    sys.exit(128 + number)
 
 
 def run(words: list[str]) -> int:

@@ -95,6 +95,16 @@ def command(
             show_default="none",
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="How much memory to take at most, such as 2G, 500M or 50%; what does not fit is counted on disk, with the same result.",
+            show_default="no bound",
+        ),
+    ] = None,
+    temp: Annotated[
+        Path | None, typer.Option(help="Folder for temporary files where --memory asks for them.", show_default="that of --out")
+    ] = None,
     split: options.Split = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -108,9 +118,12 @@ def command(
     and are trained on their train split. Every word is kept unless --min-count or --vocab-size says otherwise.
     """
     import lmkit_corpora
+    from lmkit._memory import parse_size
     from lmkit.ngram.model import NgramLanguageModel
 
     method = _smoothing(smoothing, interpolated=None if back_off is None else not back_off, discount=discount, delta=delta, alpha=alpha)
+    if memory is not None:
+        parse_size("train-ngram", "memory", memory)
     method.check_held_out(held_out is not None)  # refused before the text is read
     pruning = _pruning(prune, limit_vocab)
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
@@ -132,14 +145,23 @@ def command(
 
     started = time.perf_counter()
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
-    model = NgramLanguageModel(order=order, smoothing=method, min_count=min_count, max_vocabulary_size=vocab_size, pruning=pruning)
+    model = NgramLanguageModel(
+        order=order,
+        smoothing=method,
+        min_count=min_count,
+        max_vocabulary_size=vocab_size,
+        pruning=pruning,
+        memory=memory,
+        temp=temp if temp is not None or memory is None else target.parent,
+        threads=threads,
+    )
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
-    model.fit(train, held_out=other)
     reading.make_folder(target)
     if target.name.endswith((".arpa", ".arpa.gz")):
+        model.fit(train, held_out=other)
         model.write_arpa(target)
     else:
-        model.save(target)
+        model.fit_to_file(train, target, held_out=other)
     seconds = time.perf_counter() - started
 
     validation = _validate(model, spec, part)

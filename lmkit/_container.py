@@ -9,11 +9,13 @@ holes. Any safetensors reader can open these files.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +81,14 @@ class Container(Mapping[str, np.ndarray]):
         return name in self._tensors
 
 
-def write_container(path: str | os.PathLike[str], kind: str, metadata: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
+def write_container(
+    path: str | os.PathLike[str],
+    kind: str,
+    metadata: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray],
+    *,
+    header_multiple: int = ALIGNMENT,
+) -> None:
     """Write a model file, beside its target and then renamed.
 
     Parameters
@@ -88,39 +97,112 @@ def write_container(path: str | os.PathLike[str], kind: str, metadata: Mapping[s
     kind : what the file holds, such as "ngram"; `lmkit.load` finds the reader by it.
     metadata : JSON-able; stored under `__metadata__`.
     tensors : arrays by name, of the dtypes that safetensors knows; little-endian on disk.
+    header_multiple : the tensors begin at a multiple of so many bytes.
 
     Raises
     ------
     OutputError : if the file can't be written; what stood at `path` before is then untouched.
     """
-    header: dict[str, Any] = {
-        "__metadata__": {
-            "format": "lmkit",
-            "lmkit": json.dumps({"kind": kind, "format_version": FORMAT_VERSION, **metadata}, ensure_ascii=False, sort_keys=True),
+    stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
+    shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in stored.items()}
+    with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
+        writer = ContainerWriter(file, kind, metadata, shapes, header_multiple=header_multiple)
+        for name, tensor in stored.items():
+            writer.write(name, 0, tensor)
+        writer.finish(metadata)
+
+
+class ContainerWriter:
+    """Writes a model file whose tensors come in pieces, in any order and from any thread, and whose metadata come last.
+
+    Until `finish` has written the header the file opens as nothing. Bytes are those that `write_container` would write, if it is given the
+    same `header_multiple`.
+
+    Parameters
+    ----------
+    file : opened for writing, unbuffered, empty.
+    kind : as for `write_container`.
+    metadata : what is known of it; `finish` needs least time where its metadata are about as long.
+    shapes : dtype and shape of each tensor by name, in the order of the file.
+    header_multiple : the tensors begin at a multiple of so many bytes.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        kind: str,
+        metadata: Mapping[str, Any],
+        shapes: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
+        *,
+        header_multiple: int = ALIGNMENT,
+    ) -> None:
+        self._file, self._kind, self._multiple = file, kind, header_multiple
+        self._lock = threading.Lock()
+        self._entries: dict[str, Any] = {}
+        position = blocks = 0
+        for name, (dtype, shape) in shapes.items():
+            gap = -position % ALIGNMENT
+            if gap:
+                self._entries[f"{_PADDING}{blocks}"] = _entry(np.dtype(np.uint8), (gap,), position)
+                position += gap
+                blocks += 1
+            self._entries[name] = _entry(dtype, shape, position)
+            position = self._entries[name]["data_offsets"][1]
+            blocks += 1
+        self._size = position
+        self._data_start = len(self._header(metadata)) + 8
+
+    def write(self, name: str, start: int, piece: np.ndarray) -> None:
+        """Write a piece of a tensor that begins `start` bytes behind its own beginning. Raises OSError."""
+        flat = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
+        low, high = self._entries[name]["data_offsets"]
+        if start + flat.size > high - low:
+            raise ValueError(f"a piece of {name!r} runs over its end")
+        for at in range(0, flat.size, _WRITE_BLOCK):
+            self._write_at(memoryview(flat[at : at + _WRITE_BLOCK]), self._data_start + low + start + at)
+
+    def finish(self, metadata: Mapping[str, Any]) -> None:
+        """Write the header. Where it needs more or less room than was kept for it, the tensors are moved. Raises OSError."""
+        header = self._header(metadata)
+        if len(header) + 8 != self._data_start:
+            self._move_data(len(header) + 8)
+        self._file.truncate(self._data_start + self._size)
+        self._write_at(memoryview(header), 8)
+        self._write_at(memoryview(len(header).to_bytes(8, "little")), 0)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """The tensors, mapped from the finished file, read-only."""
+        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        where = Path(str(self._file.name))
+        return {
+            name: _tensor(where, name, entry, mapped, self._data_start, len(mapped))
+            for name, entry in self._entries.items()
+            if not name.startswith(_PADDING)
         }
-    }
-    blocks: list[np.ndarray] = []
-    position = 0
-    for name, tensor in tensors.items():
-        gap = -position % ALIGNMENT
-        if gap:
-            padding = np.zeros(gap, np.uint8)
-            header[f"{_PADDING}{len(blocks)}"] = _entry(padding, position)
-            blocks.append(padding)
-            position += gap
-        stored = _as_stored(tensor)
-        header[name] = _entry(stored, position)
-        blocks.append(stored)
-        position += stored.nbytes
-    encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    encoded += b" " * (-(len(encoded) + 8) % ALIGNMENT)
-    with _files.replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(len(encoded).to_bytes(8, "little"))
-        file.write(encoded)
-        for block in blocks:
-            flat = block.reshape(-1).view(np.uint8)
-            for start in range(0, flat.size, _WRITE_BLOCK):
-                file.write(memoryview(flat[start : start + _WRITE_BLOCK]))
+
+    def _header(self, metadata: Mapping[str, Any]) -> bytes:
+        document = json.dumps({"kind": self._kind, "format_version": FORMAT_VERSION, **metadata}, ensure_ascii=False, sort_keys=True)
+        header = {"__metadata__": {"format": "lmkit", "lmkit": document}, **self._entries}
+        encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        return encoded + b" " * (-(len(encoded) + 8) % self._multiple)
+
+    def _write_at(self, data: memoryview, position: int) -> None:
+        while len(data):
+            if hasattr(os, "pwrite"):
+                written = os.pwrite(self._file.fileno(), data, position)
+            else:
+                with self._lock:
+                    self._file.seek(position)
+                    written = self._file.write(data)
+            data, position = data[written:], position + written
+
+    def _move_data(self, data_start: int) -> None:
+        pieces = range(0, self._size, _WRITE_BLOCK)
+        with open(self._file.fileno(), "rb", closefd=False) as source:
+            for at in reversed(pieces) if data_start > self._data_start else pieces:
+                source.seek(self._data_start + at)
+                self._write_at(memoryview(source.read(min(_WRITE_BLOCK, self._size - at))), data_start + at)
+        self._data_start = data_start
 
 
 def read_container(path: str | os.PathLike[str]) -> Container:
@@ -168,12 +250,9 @@ def _as_stored(tensor: np.ndarray) -> np.ndarray:
     return array
 
 
-def _entry(tensor: np.ndarray, position: int) -> dict[str, Any]:
-    return {
-        "dtype": _NAMES[tensor.dtype],
-        "shape": list(tensor.shape),
-        "data_offsets": [position, position + tensor.nbytes],
-    }
+def _entry(dtype: np.dtype, shape: tuple[int, ...], position: int) -> dict[str, Any]:
+    size = math.prod(shape) * dtype.itemsize
+    return {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [position, position + size]}
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:

@@ -6,21 +6,24 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import lmkit
 from lmkit._estimator import Estimator
+from lmkit._memory import parse_size
 from lmkit._validation import check_int
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.compact import CompactTrie
-from lmkit.ngram.counting import count_ngrams
+from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.estimation import Outcome, Recipe, as_path, estimate, estimate_counts
 from lmkit.ngram.formats import arpa, native
-from lmkit.ngram.pruning.subjects import as_prunings, run, subject_of_counts
-from lmkit.ngram.smoothing import HeldOut, Smoothing, get_method
+from lmkit.ngram.pruning.subjects import as_prunings
+from lmkit.ngram.smoothing import Smoothing, get_method
 from lmkit.ngram.successors import index_of
 from lmkit.sampling import Decoding, generate
 from lmkit.text.corpus import EncodedCorpus
@@ -67,7 +70,12 @@ class NgramLanguageModel(Estimator):
     pruning : what is taken out as the model is made: counts, so that (0, 0, 1) drops n-grams above order 2 that occur once, or a method of
         `lmkit.ngram.pruning` or several; None keeps all.
     reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model and applied to
-    whatever it scores.
+        whatever it scores.
+    memory : how much memory the process may take while it estimates: bytes, or such as "2G" or "50%" (of the machine's). What does not fit
+        is counted on disk; the model is the same to the bit. None for no bound.
+    temp : folder for temporary files, by default that of the model file if there is one, or else the system's. They have no names, so that
+        nothing remains of them however the process ends.
+    threads : cores used to estimate, by default all. The model is the same for any number.
 
     Attributes
     ----------
@@ -92,6 +100,9 @@ class NgramLanguageModel(Estimator):
         max_vocabulary_size: int | None = None,
         reading: TextOptions | None = None,
         pruning: Any = None,
+        memory: int | str | None = None,
+        temp: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
     ) -> None:
         self.order = order
         self.smoothing = smoothing
@@ -99,6 +110,9 @@ class NgramLanguageModel(Estimator):
         self.max_vocabulary_size = max_vocabulary_size
         self.reading = reading
         self.pruning = pruning
+        self.memory = memory
+        self.temp = temp
+        self.threads = threads
 
     # -- training --------------------------------------------------------------------------------------------------------------------------
 
@@ -117,42 +131,100 @@ class NgramLanguageModel(Estimator):
         InvalidParameterError : if a parameter is outside its range, or a held-out text is missing or of no use.
         InputError : if the text can't be read or has no tokens.
         """
+        self._estimate(corpus, held_out, None)
+        return self
+
+    def fit_to_file(self, corpus: Any, path: str | os.PathLike[str], *, held_out: Any = None) -> NgramLanguageModel:
+        """`fit` and `save` in one, with less memory: the file is written while the n-grams are estimated, and the model is mapped from it.
+
+        Parameters
+        ----------
+        corpus, held_out : as for `fit`.
+        path : the model file; the same bytes as `save` would write.
+
+        Raises
+        ------
+        InvalidParameterError, InputError : as `fit`.
+        OutputError : if the file can't be written; what stood at `path` before is then untouched.
+        """
+        self._estimate(corpus, held_out, Path(path))
+        return self
+
+    def fit_counts(
+        self, counts: NgramCounts, vocabulary: Vocabulary, *, held_out: Any = None, origin: dict[str, Any] | None = None
+    ) -> NgramLanguageModel:
+        """Smooth counts that are there already, such as those of several texts (`lmkit.ngram.mixing.merge_counts`).
+
+        Parameters
+        ----------
+        counts : their order is the model's; `order`, `min_count` and `max_vocabulary_size` play no part. Counts that are no whole numbers
+            are for methods that take them, such as `witten-bell`.
+        vocabulary : the words of the counts. Texts are read by `reading`.
+        held_out : as for `fit`.
+        origin : JSON-able, what the model card says of the texts.
+
+        Raises
+        ------
+        UsageError : for counts that the smoothing method can't take.
+        """
+        options = self.reading or TextOptions(sentences="line" if counts.boundaries else "none")
+        if options.sentence_boundaries != counts.boundaries:
+            raise UsageError("Of counts and reading one has sentence boundaries and the other has none. Take a reading as the texts'.")
+        method = get_method(self.smoothing)
+        method.check_held_out(held_out is not None)
+        recipe = Recipe(counts.order, method, as_prunings(self.pruning))
+        other = None if held_out is None else as_corpus(held_out, options)
+        outcome = estimate_counts(counts, vocabulary, other, recipe)
+        self._accept(outcome, options, [], {} if origin is None else {"corpus": origin}, other)
+        return self
+
+    def _estimate(self, corpus: Any, held_out: Any, path: Path | None) -> None:
+        """Train, and write a file if there is a path."""
         order = check_int("NgramLanguageModel", "order", self.order, minimum=1, maximum=MAXIMUM_ORDER)
         method = get_method(self.smoothing)
         method.check_held_out(held_out is not None)
-        prunings = as_prunings(self.pruning)
+        memory = None if self.memory is None else parse_size("NgramLanguageModel", "memory", self.memory)
+        threads = None if self.threads is None else check_int("NgramLanguageModel", "threads", self.threads, minimum=1)
+        recipe = Recipe(order, method, as_prunings(self.pruning), memory, as_path(self.temp), threads)
         encoded = as_corpus(corpus, self.reading or TextOptions())
         vocabulary = self._choose_vocabulary(encoded)
-        counts = count_ngrams(
-            encoded.ids_in(vocabulary), encoded.sentence_offsets, len(vocabulary), order, boundaries=encoded.options.sentence_boundaries
-        )
         other = None if held_out is None else as_corpus(held_out, encoded.options)
-        estimates = method.estimate(counts, None if other is None else HeldOut(other.ids_in(vocabulary), other.sentence_offsets))
-        self.notes_ = [*encoded.notes, *estimates.notes]
-        if prunings:
-            pruned, vocabulary, records = run(subject_of_counts(counts, estimates, vocabulary, method.to_dict()), prunings)
-            trie = pruned.table.to_trie()
-            self.notes_ += pruned.notes
-        else:
-            trie, records = BackoffTrie.from_estimates(counts, estimates), []
-        self._install(trie, vocabulary, encoded.options, estimates.is_normalised)
-        if counts.order < order:
-            unit = "the longest sentence, <s> and </s> included," if counts.boundaries else "the text"
-            self.notes_.append(f"Order {order} was lowered to {counts.order}: {unit} has {counts.order} tokens.")
+        origin = {"corpus": _corpus_record(encoded)}
+
+        def document(outcome: Outcome) -> dict[str, Any]:
+            self._describe(outcome, encoded.options, list(encoded.notes), origin, other)
+            return self._document(encoded.options, outcome.vocabulary, outcome.is_normalised)
+
+        self._accept(estimate(encoded, vocabulary, other, recipe, path, document), encoded.options, list(encoded.notes), origin, other)
+
+    def _accept(
+        self, outcome: Outcome, options: TextOptions, notes: list[str], origin: dict[str, Any], held_out: EncodedCorpus | None
+    ) -> None:
+        """Become the model that came of estimation."""
+        self._install(outcome.trie, outcome.vocabulary, options, outcome.is_normalised)
+        self._describe(outcome, options, notes, origin, held_out)
+
+    def _describe(
+        self, outcome: Outcome, options: TextOptions, notes: list[str], origin: dict[str, Any], held_out: EncodedCorpus | None
+    ) -> None:
+        """The notes and the model card."""
+        self.notes_ = [*notes, *outcome.notes]
+        if outcome.order < self.order and origin.get("corpus", {}).get("tokens") is not None:
+            unit = "the longest sentence, <s> and </s> included," if options.sentence_boundaries else "the text"
+            self.notes_.append(f"Order {self.order} was lowered to {outcome.order}: {unit} has {outcome.order} tokens.")
         self.metadata_: dict[str, Any] = {
             "made_by": f"lmkit {lmkit.__version__}",
             "options": {
                 name: value.to_dict() if isinstance(value, Smoothing) else value
                 for name, value in self.get_params().items()
-                if name not in ("reading", "pruning")
+                if name not in ("reading", "pruning", "memory", "temp", "threads")
             },
-            "corpus": _corpus_record(encoded),
-            **({"held_out": _corpus_record(other)} if other is not None else {}),
-            "estimation": {"smoothing": method.to_dict(), **estimates.details},
-            **({"pruning": records} if records else {}),
+            **origin,
+            **({"held_out": _corpus_record(held_out)} if held_out is not None else {}),
+            "estimation": {"smoothing": get_method(self.smoothing).to_dict(), **outcome.details},
+            **({"pruning": outcome.pruning} if outcome.pruning else {}),
             "notes": self.notes_,
         }
-        return self
 
     def _choose_vocabulary(self, corpus: EncodedCorpus) -> Vocabulary:
         min_count = check_int("NgramLanguageModel", "min_count", self.min_count, minimum=1)
@@ -228,8 +300,15 @@ class NgramLanguageModel(Estimator):
         return self.trie_.advance(state, np.asarray(token_ids))
 
     def context_length(self, state: np.ndarray) -> np.ndarray:
-        """How many words of each history the state holds, int64 (batch,): the longest context that the model knows of them."""
+        """How many words of each history matter to the model, int64 (batch,), 0 to order - 1.
+
+        Raises
+        ------
+        UsageError : for the compact form, whose states don't tell.
+        """
         self._check_fitted("trie_")
+        if isinstance(self.trie_, CompactTrie):
+            raise UsageError("The compact form doesn't tell how much of a history it knows. Take the fast form (`fast`, or lmkit convert).")
         return self.trie_.context_length(np.asarray(state))
 
     def log_probs(self, state: np.ndarray) -> np.ndarray:
@@ -344,13 +423,16 @@ class NgramLanguageModel(Estimator):
         return model
 
     def with_ngrams(
-        self, trie: BackoffTrie, vocabulary: Vocabulary, record: dict[str, Any], notes: Sequence[str] = ()
+        self, trie: BackoffTrie, vocabulary: Vocabulary, record: dict[str, Any], notes: Sequence[str] = (), *, replace: bool = False
     ) -> NgramLanguageModel:
-        """A model made of this one, such as by pruning: other n-grams, read and described as this one but for `record` and `notes`."""
-        model = type(self)(**self.get_params())
+        """A model made of this one, such as by pruning: other n-grams, read as this one.
+
+        It is described as this one but for `record` and `notes`; with `replace` by these alone.
+        """
+        model = type(self)(**({"order": trie.order, "reading": self.reading} if replace else self.get_params()))
         model._install(trie, vocabulary, self.text_options, self.is_normalised_)
-        model.notes_ = [*self.notes_, *notes]
-        kept = {key: value for key, value in self.metadata_.items() if key != "storage"}
+        model.notes_ = [*([] if replace else self.notes_), *notes]
+        kept = {} if replace else {key: value for key, value in self.metadata_.items() if key != "storage"}
         model.metadata_ = {**kept, **record, "notes": model.notes_}
         return model
 
@@ -359,13 +441,17 @@ class NgramLanguageModel(Estimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write lmkit's own file (docs/file-formats.md), beside its target and then renamed. Raises OutputError."""
         self._check_fitted("trie_")
-        document = {
-            **self.metadata_,
-            "text": self.text_options_.to_dict(),
-            "vocabulary_hash": self.vocabulary_.hash,
-            "is_normalised": self.is_normalised_,
-        }
+        document = self._document(self.text_options_, self.vocabulary_, self.is_normalised_)
         native.write_native(path, self.trie_, self.vocabulary_, document)
+
+    def _document(self, options: TextOptions, vocabulary: Vocabulary, is_normalised: bool) -> dict[str, Any]:
+        """Metadata of the model file."""
+        return {
+            **self.metadata_,
+            "text": options.to_dict(),
+            "vocabulary_hash": vocabulary.hash,
+            "is_normalised": is_normalised,
+        }
 
     def write_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write an ARPA file, gzipped if the name ends in .gz. Reading it back gives the same probabilities to the bit. Raises

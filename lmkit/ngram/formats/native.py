@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from lmkit._container import Container, write_container
+from lmkit._container import Container, ContainerWriter, write_container
 from lmkit.errors import FormatError
+from lmkit.ngram import backoff
+from lmkit.ngram._kernels_query import ROOT
 from lmkit.ngram.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
 from lmkit.ngram.compact import CompactTrie
 from lmkit.text.vocabulary import Vocabulary
 
 KIND = "ngram"
+HEADER_MULTIPLE = 1 << 13
+"""Room for metadata that are known only when the n-grams have been written."""
 
 
 def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, vocabulary: Vocabulary, metadata: dict[str, Any]) -> None:
@@ -27,7 +31,60 @@ def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, 
             "trie.nodes": _as_columns(trie.nodes),
             "trie.leaves": _as_columns(trie.leaves),
         }
-    write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()})
+    write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()}, header_multiple=HEADER_MULTIPLE)
+
+
+class NativeWriter:
+    """Writes a model while it is laid out (a `lmkit.ngram.layout.Sink`): the same bytes as `write_native` of the finished model.
+
+    Parameters
+    ----------
+    file : open for reading and writing, unbuffered, empty.
+    order_start : of the model to come, see `BackoffTrie`.
+    vocabulary : the model's words.
+    metadata : what is known of the metadata.
+    """
+
+    def __init__(self, file: BinaryIO, order_start: np.ndarray, vocabulary: Vocabulary, metadata: dict[str, Any]) -> None:
+        self._order_start, self._vocabulary = order_start, vocabulary
+        total, self._below = int(order_start[-1]), int(order_start[-2])
+        self._node, self._leaf = (WIDE_NODE, WIDE_LEAF) if total >= backoff.NARROW_LIMIT else (NODE, LEAF)
+        column = np.dtype(np.int64 if total >= backoff.NARROW_LIMIT else np.int32)
+        self._others = {"trie.order_start": order_start, **vocabulary.to_tensors()}
+        shapes = {
+            "trie.order_start": (order_start.dtype, order_start.shape),
+            "trie.word": (np.dtype(np.uint32), (total,)),
+            "trie.nodes": (column, (self._below + 1, self._node.itemsize // column.itemsize)),
+            "trie.leaves": (column, (total - self._below, self._leaf.itemsize // column.itemsize)),
+        }
+        shapes |= {name: (tensor.dtype, tensor.shape) for name, tensor in self._others.items() if name not in shapes}
+        self._writer = ContainerWriter(file, KIND, metadata, shapes, header_multiple=HEADER_MULTIPLE)
+
+    def records(self, start: int, stop: int) -> np.ndarray:
+        return np.zeros(stop - start, self._node if start < self._below else self._leaf)
+
+    def put(self, start: int, words: np.ndarray, records: np.ndarray) -> None:
+        self._writer.write("trie.word", start * words.itemsize, words)
+        if start < self._below:
+            self._writer.write("trie.nodes", start * records.itemsize, records)
+        else:
+            self._writer.write("trie.leaves", (start - self._below) * records.itemsize, records)
+
+    def finish(self, metadata: dict[str, Any]) -> None:
+        """Write what is left: the sentinel, the vocabulary and, last, the header, without which the file opens as nothing."""
+        sentinel = np.array([(0, 0, self._order_start[-1], ROOT)], self._node)
+        self._writer.write("trie.nodes", self._below * sentinel.itemsize, sentinel)
+        for name, tensor in self._others.items():
+            self._writer.write(name, 0, tensor)
+        self._writer.finish(metadata)
+
+    def trie(self) -> BackoffTrie:
+        """The finished model, mapped from the file."""
+        tensors = self._writer.tensors()
+        nodes, leaves = (
+            tensors[name].reshape(-1).view(record) for name, record in (("trie.nodes", self._node), ("trie.leaves", self._leaf))
+        )
+        return BackoffTrie(tensors["trie.word"], nodes, leaves, tensors["trie.order_start"])
 
 
 def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabulary]:
@@ -39,15 +96,20 @@ def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabu
         if compact.sizes[0] != len(vocabulary):
             raise FormatError(f"{where}: has {compact.sizes[0]:,} 1-grams for {len(vocabulary):,} words. The file is damaged.")
         return compact, vocabulary
-    trie = BackoffTrie(
+    trie = read_trie(container)
+    trie.check_shape(len(vocabulary))
+    return trie, vocabulary
+
+
+def read_trie(container: Container) -> BackoffTrie:
+    """The trie of an opened file, mapped and not checked."""
+    return BackoffTrie(
         word=container.array("trie.word", np.uint32, ndim=1),
         nodes=_as_records(container, "trie.nodes", NODE, WIDE_NODE),
         leaves=_as_records(container, "trie.leaves", LEAF, WIDE_LEAF),
         order_start=container.array("trie.order_start", np.int64, ndim=1),
-        where=where,
+        where=str(container.path),
     )
-    trie.check_shape(len(vocabulary))
-    return trie, vocabulary
 
 
 def _as_columns(records: np.ndarray) -> np.ndarray:

@@ -1,0 +1,71 @@
+"""Sizes as people write them, and how much memory there is and is taken."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from lmkit.errors import InvalidParameterError
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_size(owner: str, name: str, value: int | str) -> int:
+    """Bytes: an int, or a number with K, M, G or T (powers of 1024), or with % of the machine's memory.
+
+    Raises
+    ------
+    InvalidParameterError : if it is nothing of that kind, or below 1.
+    """
+    size = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    elif isinstance(value, str):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMGT]?)(?:i?B)?|(%))", value.strip(), re.IGNORECASE)
+        if match and match[3]:
+            size = int(float(match[1]) / 100 * machine_memory())
+        elif match:
+            size = int(float(match[1]) * _UNITS[match[2].upper()])
+    if size is None or size < 1:
+        raise InvalidParameterError(
+            f"The {name!r} parameter of {owner} must be a size such as '2G', '500M' or '50%', or a number of bytes. Got {value!r} instead."
+        )
+    return size
+
+
+def show_size(size: float) -> str:
+    """Bytes for people: 1.5 GB; in powers of 1024, as `parse_size` reads them."""
+    for unit, factor in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{int(size)} bytes"
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this process may take: the machine's, or the limit of its control group."""
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 1 << 33
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            size = min(size, int(Path(path).read_text()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return size
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process takes now, or did at most where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        import resource
+        import sys
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    except ImportError:  # Windows
+        return 1 << 27

@@ -1,0 +1,139 @@
+"""How estimation goes about its memory: what a text's n-grams will take, and whether that is kept in memory or on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from lmkit import _memory
+from lmkit.errors import InvalidParameterError, OutputError
+from lmkit.ngram._partitions import Layout, Text
+from lmkit.ngram.workspace import DiskWorkspace, Workspace
+
+LEAST_MEMORY = 32 << 20
+"""Bytes without which work on disk would crawl."""
+_SKETCHED_ORDERS = 8
+_MARGIN = 1.06  # the estimate's standard error is 1.6 %
+_WORD_BYTES = 72  # a word's share of the arrays that stay in memory: counts, children, partitions
+_NODE_BYTES, _LEAF_BYTES = 20, 12  # in the model file
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """Bytes that estimation will take, as foreseen.
+
+    Attributes
+    ----------
+    in_memory : at most at one time, if all is kept in memory.
+    on_disk : of temporary files at most at one time, if it is kept on disk.
+    model : of the model file, without its vocabulary.
+    words : of what stays in memory either way.
+    """
+
+    in_memory: int
+    on_disk: int
+    model: int
+    words: int
+
+
+def count_distinct(text: Text, order: int, workspace: Workspace) -> list[int]:
+    """About how many different n-grams the text has, for orders 1 to `order`; beyond order 8 at most how many."""
+    from lmkit.ngram._kernels_sketch import REGISTER_BITS, sketch_ngrams
+
+    sketched = min(order, _SKETCHED_ORDERS)
+
+    def sketch(piece: tuple[int, int]) -> np.ndarray:
+        registers = np.zeros((sketched, 1 << REGISTER_BITS), np.uint8)
+        sketch_ngrams(text.ids, text.offsets, *piece, text.boundaries, registers)
+        workspace.drop(text.ids, text.offsets)
+        return registers
+
+    registers = np.zeros((sketched, 1 << REGISTER_BITS), np.uint8)
+    for part in workspace.map(sketch, text.pieces(workspace.pieces(text.ids.nbytes))):
+        np.maximum(registers, part, out=registers)
+    size = registers.shape[1]
+    result = []
+    for row in registers:
+        estimate = 0.7213 / (1 + 1.079 / size) * size**2 / np.sum(2.0 ** -row.astype(np.float64))
+        empty = int(np.count_nonzero(row == 0))
+        if estimate <= 2.5 * size and empty:  # few: counting the empty registers is more exact
+            estimate = size * np.log(size / empty)
+        result.append(int(estimate))
+    positions = int(text.offsets[-1] - text.offsets[0]) + (len(text.offsets) - 1) * 2
+    return [min(size, positions) for size in result] + [positions] * (order - sketched)
+
+
+def foresee(text: Text, vocabulary_size: int, order: int, workspace: Workspace, *, keep_model: bool) -> Needs:
+    """What estimation will take. `keep_model` : the model stays with the counts, in memory or among the temporary files."""
+    sizes = [int(size * _MARGIN) for size in count_distinct(text, order, workspace)]
+    sizes[0] = vocabulary_size
+    largest, last = max(sizes), sizes[-1]
+    levels = 16 * sum(sizes)  # word, suffix, count, first child
+    passing = 16 * largest  # adjusted counts, probabilities of two orders, back-off weights
+    model = _NODE_BYTES * (sum(sizes) - last) + _LEAF_BYTES * last
+    records = (int(text.offsets[-1] - text.offsets[0]) + len(text.offsets)) * Layout.of(vocabulary_size, order).keys * 8
+    words = _WORD_BYTES * vocabulary_size
+    beside = model if keep_model else 0
+    return Needs(max(levels + passing + beside, min(records, 1 << 28) + levels) + words, levels + passing + beside, model, words)
+
+
+def make_workspace(
+    text: Text,
+    vocabulary_size: int,
+    order: int,
+    *,
+    memory: int | None,
+    folder: Path,
+    threads: int | None = None,
+    target: Path | None = None,
+) -> Workspace:
+    """In memory if that holds it or no bound is set, otherwise on disk.
+
+    Parameters
+    ----------
+    memory : bytes that the whole process may take.
+    folder : where temporary files would go.
+    target : the model file, if the model goes straight there.
+
+    Raises
+    ------
+    InvalidParameterError : if the process takes more than `memory` already.
+    OutputError : if the disk has too little space.
+    """
+    if memory is None:
+        return Workspace(threads)
+    careful = DiskWorkspace(folder, LEAST_MEMORY, threads)  # it lets go of the text after every look at it
+    careful.drop(text.ids, text.offsets)
+    needs = foresee(text, vocabulary_size, order, careful, keep_model=target is None)
+    taken = _memory.resident_memory()
+    if target is not None:
+        _check_space(target.parent, needs.model, "the model", "--out")
+    if taken + needs.in_memory <= memory:
+        return Workspace(threads)
+    room = memory - taken - needs.words
+    if room < LEAST_MEMORY:
+        least = _memory.show_size(taken + needs.words + LEAST_MEMORY)
+        raise InvalidParameterError(
+            f"The 'memory' parameter of NgramLanguageModel must be at least {least} for this text with its {vocabulary_size:,} words. "
+            f"Got {_memory.show_size(memory)} instead."
+        )
+    same_disk = target is not None and os.stat(target.parent).st_dev == os.stat(folder).st_dev
+    _check_space(folder, needs.on_disk + (needs.model if same_disk else 0), "temporary files", "--temp")
+    return DiskWorkspace(folder, room, threads)
+
+
+def _check_space(folder: Path, needed: int, what: str, option: str) -> None:
+    """Raise OutputError if the disk has too little space."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise OutputError(f"{folder}: can't be used for {what} ({error.strerror or error}). Name another folder with {option}.") from None
+    if free < needed:
+        raise OutputError(
+            f"{folder}: has {_memory.show_size(free)} free, and {what} will take about {_memory.show_size(needed)}. Free some space or "
+            f"name another place with {option}."
+        )
