@@ -9,7 +9,8 @@ lengths      int32    (E,)     length of the n-gram that gave it
 ids          int32    (E,)     word id of each event
 
 What is called once a sentence or a word takes no arrays but their addresses (`place_of`): handle int64 (2 K,) holds the address and the
-length of K arrays.
+length of K arrays. A state at an address: int64 number of words, int64 1 + node of the trie (0: no context), then for each word, the last
+one first, int32 id and float32 back-off weight of the words up to it (hash tables only).
 
 KenLM adds float32 numbers in a fixed order: the probability, then back-off weights from the shortest context to the longest. So do these.
 """
@@ -196,24 +197,93 @@ def make_trie_kernels(node, leaf):  # type: ignore[no-untyped-def]
         return total
 
     @kernel
-    def one_word(handle, state, target):  # type: ignore[no-untyped-def]
-        """(log10 probability, next state, words that count of it) of one word after a state."""
-        at = array_at(handle, 14, np.int64)
+    def _advance(at, before, after, target):  # type: ignore[no-untyped-def]
         word, nodes, leaves = array_at(at[0], at[1], np.uint32), array_at(at[2], at[3], node), array_at(at[4], at[5], leaf)
         order_start = array_at(at[6], at[7], np.int64)
-        log10, _, following = step(state, target, word, nodes, leaves)
-        return log10, following, order_of(following, order_start)
+        head, next_head = array_at(before, 2, np.int64), array_at(after, 2, np.int64)
+        log10, hit, following = step(head[1] - 1, target, word, nodes, leaves)
+        count = order_of(following, order_start)
+        pairs, next_pairs = array_at(before + 16, 2 * head[0], np.int32), array_at(after + 16, 2 * count, np.int32)
+        for i in range(count - 1, 0, -1):  # backwards, so that both states may be one
+            next_pairs[2 * i] = pairs[2 * i - 2]
+        if count > 0:
+            next_pairs[0] = target
+        next_head[0] = count
+        next_head[1] = following + 1
+        return log10, order_of(hit, order_start)
 
     @kernel
-    def one_full_word(handle, state, target):  # type: ignore[no-untyped-def]
-        """The same and the n-gram length, second."""
-        at = array_at(handle, 14, np.int64)
-        word, nodes, leaves = array_at(at[0], at[1], np.uint32), array_at(at[2], at[3], node), array_at(at[4], at[5], leaf)
-        order_start = array_at(at[6], at[7], np.int64)
-        log10, hit, following = step(state, target, word, nodes, leaves)
-        return log10, order_of(hit, order_start), following, order_of(following, order_start)
+    def one_word(handle, before, after, target):  # type: ignore[no-untyped-def]
+        """log10 probability of a word after the state at the address `before`; the one behind it is written to `after`."""
+        return _advance(array_at(handle, 14, np.int64), before, after, target)[0]
+
+    @kernel
+    def one_full_word(handle, before, after, target):  # type: ignore[no-untyped-def]
+        """The same, and the length of the n-gram that gave it."""
+        return _advance(array_at(handle, 14, np.int64), before, after, target)
 
     return score_text, one_word, one_full_word
+
+
+# the same on KenLM's hash tables; handle: words, starts, buckets, strides, word_table
+
+
+@kernel
+def _tables(handle):  # type: ignore[no-untyped-def]
+    at = array_at(handle, 10, np.int64)
+    words, floats = array_at(at[0], at[1], np.uint32), array_at(at[0], at[1], np.float32)
+    starts, buckets, strides = array_at(at[2], at[3], np.int64), array_at(at[4], at[5], np.int64), array_at(at[6], at[7], np.int64)
+    return words, floats, starts, buckets, strides, array_at(at[8], at[9], np.uint32)
+
+
+@kernel
+def score_hashed_text(handle, text, stop, begin, end):  # type: ignore[no-untyped-def]
+    """log10 probability float32 of the sentence of `stop` bytes at the address `text`. begin, end : ids of the words around it, or -1."""
+    words, floats, starts, buckets, strides, word_table = _tables(handle)
+    data = array_at(text, stop + 1 + PADDING, np.uint8)
+    ids = np.empty((stop + 3) // 2, np.int32)
+    count = read_hashed_words(data, stop, word_table, ids)
+    if end >= 0:
+        ids[count] = end
+        count += 1
+    order = len(starts)
+    context, following = np.empty(order, np.int32), np.empty(order, np.int32)
+    back_offs, next_back_offs = np.empty(order, np.float32), np.empty(order, np.float32)
+    length = probing.begin_context(floats, starts, strides, begin, context, back_offs)
+    total = np.float32(0)
+    for i in range(count):
+        log10, _, length = one_hashed_word(
+            context, back_offs, length, ids[i], words, floats, starts, buckets, strides, following, next_back_offs
+        )
+        total += log10
+        context, following = following, context
+        back_offs, next_back_offs = next_back_offs, back_offs
+    return total
+
+
+@kernel
+def _hashed_advance(handle, before, after, target):  # type: ignore[no-untyped-def]
+    words, floats, starts, buckets, strides, _ = _tables(handle)
+    head, next_head = array_at(before, 2, np.int64), array_at(after, 2, np.int64)
+    length, order = head[0], len(starts)
+    pairs, next_pairs = array_at(before + 16, 2 * order, np.int32), array_at(after + 16, 2 * order, np.int32)
+    log10, matched, next_head[0] = one_hashed_word(
+        pairs[::2], pairs.view(np.float32)[1::2], length, target, words, floats, starts, buckets, strides,
+        next_pairs[::2], next_pairs.view(np.float32)[1::2],
+    )  # fmt: skip
+    return log10, matched
+
+
+@kernel
+def one_hashed_word_at(handle, before, after, target):  # type: ignore[no-untyped-def]
+    """log10 probability of a word after the state at the address `before`; the one behind it is written to `after`, another place."""
+    return _hashed_advance(handle, before, after, target)[0]
+
+
+@kernel
+def one_full_hashed_word_at(handle, before, after, target):  # type: ignore[no-untyped-def]
+    """The same, and the length of the n-gram that gave it."""
+    return _hashed_advance(handle, before, after, target)
 
 
 @kernel

@@ -5,9 +5,11 @@ Opens ARPA files, KenLM's binary files and lmkit's own. Scores are KenLM's: log1
 
 from __future__ import annotations
 
+import copy
+import ctypes
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,6 @@ from lmkit.text.vocabulary import Vocabulary, frozen
 
 _BEHIND = b"\n" + bytes(PADDING)
 _CACHED_WORDS = 1 << 20
-_NOTHING = -1
-"""A state's memory without any context."""
 
 
 class LoadMethod:
@@ -64,22 +64,47 @@ class FullScoreReturn:
         return f"{type(self).__name__}({self.log_prob!r}, {self.ngram_length!r}, {self.oov!r})"
 
 
+_HEAD = 16
+"""Bytes of a state in front of its words: their number, and the place in the trie."""
+_ROOM = 7
+"""Words that a state has room for before it grows: more than most models look back."""
+_SmallState = ctypes.c_uint8 * (_HEAD + 8 * _ROOM)
+
+
 @functools.total_ordering
 class State:
     """The words before the next one that matter to the model, the last one first. Compares, orders and hashes by them, as KenLM's does."""
 
-    __slots__ = ("_memory", "_words")
+    __slots__ = ("_address", "_memory", "_room")
 
     def __init__(self) -> None:
-        self._words: tuple[int, ...] = ()
-        self._memory: Any = _NOTHING  # what the engine needs to go on
+        self._memory: ctypes.Array[ctypes.c_uint8] = _SmallState()  # zeros: no words, no context
+        self._address = ctypes.addressof(self._memory)
+        self._room = _ROOM
+
+    @property
+    def _words(self) -> np.ndarray:
+        """int32 (length,): ids, the last word first."""
+        raw = np.frombuffer(self._memory, np.int32)
+        return raw[_HEAD // 4 :: 2][: raw[0]]
+
+    def _make_room(self, words: int) -> None:
+        memory = (ctypes.c_uint8 * (_HEAD + 8 * words))()
+        ctypes.memmove(memory, self._memory, _HEAD + 8 * self._room)
+        self._memory, self._address, self._room = memory, ctypes.addressof(memory), words
+
+    def _copy_from(self, other: State) -> None:
+        if self._room < other._room:
+            self._make_room(other._room)
+        ctypes.memmove(self._memory, other._memory, _HEAD + 8 * other._room)
 
     @property
     def _key(self) -> tuple[int, bytes]:
-        return len(self._words), b"".join(word.to_bytes(4, "little") for word in self._words)
+        words = self._words
+        return len(words), words.astype("<i4").tobytes()
 
     def __eq__(self, other: object) -> bool:
-        return self._words == other._words if isinstance(other, State) else NotImplemented
+        return self._key == other._key if isinstance(other, State) else NotImplemented
 
     def __lt__(self, other: State) -> bool:
         return self._key < other._key if isinstance(other, State) else NotImplemented
@@ -94,11 +119,26 @@ class State:
 
     def __copy__(self) -> State:
         result = State()
-        result._words, result._memory = self._words, self._memory
+        result._copy_from(self)
         return result
 
     def __deepcopy__(self, memo: Any = None) -> State:
         return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _state_from_bytes, (bytes(self._memory),)
+
+
+def _state_from_bytes(raw: bytes) -> State:
+    state = State()
+    state._make_room((len(raw) - _HEAD) // 8)
+    _set(state, raw)
+    return state
+
+
+def _set(state: State, raw: bytes) -> None:
+    """Write the beginning of a state's memory."""
+    ctypes.memmove(state._memory, raw, len(raw))
 
 
 class Model:
@@ -139,10 +179,10 @@ class Model:
             raise OSError(f"Cannot read model '{os.fsdecode(path)}' ({error})") from error
         self._ids: dict[str | bytes, int] = {}
         self._buffers: list[tuple[memoryview, int]] = []  # each is taken out while a thread uses it
-        if isinstance(self._engine, _TrieEngine):
-            self._handle, self._one_word, self._score_text = self._engine.handle, self._engine.one_word, self._engine.score_text
-        else:
-            self._one_word = None
+        engine = self._engine
+        self._handle, self._score_text, self._one_word = engine.handle, engine.score_text, engine.one_word
+        self._borders = engine.borders
+        self._room = max(self.order - 1, 1)
 
     @property
     def order(self) -> int:
@@ -150,8 +190,6 @@ class Model:
 
     def score(self, sentence: str | bytes, bos: bool = True, eos: bool = True) -> float:
         """log10 probability of a sentence; with bos after `<s>`, with eos `</s>` included. Never write <s> into the sentence."""
-        if isinstance(self._engine, _TableEngine):
-            return self._engine.score(_without_nul(_raw(sentence), bool(bos and eos)), bos, eos)
         text = sentence.encode() if isinstance(sentence, str) else _raw(sentence)
         if b"\0" in text:
             text = _without_nul(text, bool(bos and eos))
@@ -162,7 +200,7 @@ class Model:
             memory, address = buffer = _text_buffer(size)
         memory[:size] = text
         memory[size] = 10
-        total: float = self._score_text(self._handle, address, size, bool(bos), bool(eos))
+        total: float = self._score_text(self._handle, address, size, self._borders[0][bool(bos)], self._borders[1][bool(eos)])
         self._buffers.append(buffer)
         return total
 
@@ -181,29 +219,36 @@ class Model:
 
     def BeginSentenceWrite(self, state: State) -> None:
         """Make a state that of the beginning of a sentence."""
-        state._words, state._memory = self._engine.begin
+        state._copy_from(self._engine.begin)
 
     def NullContextWrite(self, state: State) -> None:
         """Make a state that of no context."""
-        state._words, state._memory = (), _NOTHING
+        state._copy_from(_NULL)
 
     def BaseScore(self, in_state: State, word: str, out_state: State) -> float:
-        """log10 probability of a word after in_state; out_state becomes the state behind it."""
+        """log10 probability of a word after in_state; out_state, another one, becomes the state behind it."""
         word_id = self._ids.get(word)
         if word_id is None:
             word_id = self._index(word)
-        if self._one_word is None:
-            log10, _, out_state._words, out_state._memory = self._engine.step(in_state, word_id)
-        else:  # the same without a further call: what a decoder does most
-            log10, out_state._memory, count = self._one_word(self._handle, in_state._memory, word_id)
-            out_state._words = (word_id, *in_state._words)[:count]
-        return log10
+        if out_state._room < self._room or in_state is out_state or in_state._room < self._room:
+            in_state = self._fit(in_state, out_state)
+        return self._one_word(self._handle, in_state._address, out_state._address, word_id)  # type: ignore[no-any-return]
 
     def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:
         """As `BaseScore`, with the length of the n-gram found and whether the word is unknown."""
         word_id = self._index(word)
-        log10, length, out_state._words, out_state._memory = self._engine.step(in_state, word_id)
+        in_state = self._fit(in_state, out_state)
+        log10, length = self._engine.one_full_word(self._handle, in_state._address, out_state._address, word_id)
         return FullScoreReturn(log10, length, word_id == Vocabulary.UNK)
+
+    def _fit(self, in_state: State, out_state: State) -> State:
+        """See to it that both states have room for this model's words and are two; the state to begin with."""
+        if in_state is out_state:
+            in_state = copy.copy(in_state)
+        for state in (in_state, out_state):
+            if state._room < self._room:
+                state._make_room(self._room)
+        return in_state
 
     def __contains__(self, word: str | bytes) -> bool:
         return self._index(word) != Vocabulary.UNK
@@ -265,8 +310,23 @@ def _text_buffer(size: int) -> tuple[memoryview, int]:
     return memoryview(memory), memory.ctypes.data
 
 
+def _places(*arrays: np.ndarray) -> np.ndarray:
+    """Addresses and lengths of arrays, int64 (2 K,)."""
+    return np.array([number for array in arrays for number in (array.ctypes.data, len(array))], np.int64)
+
+
+def _direct(function: Any, example: Callable[[Any], Any]) -> Any:
+    """The compiled function behind a dispatcher. A kernel that takes numbers only has one, and need not choose at every call."""
+    example(function)
+    overloads = getattr(function, "overloads", None)
+    return function if not overloads else next(iter(overloads.values())).entry_point
+
+
 class _TrieEngine:
-    """Scores on lmkit's trie; a state's memory is its node."""
+    """Scores on lmkit's trie."""
+
+    borders = ((False, True), (False, True))
+    """What `score_text` is told for bos and eos."""
 
     def __init__(self, model: Any) -> None:
         trie, vocabulary = model.fast_trie(), model.vocabulary
@@ -276,11 +336,18 @@ class _TrieEngine:
             np.ascontiguousarray(array)
             for array in (trie.word, trie.nodes, trie.leaves, trie.order_start, vocabulary._table, vocabulary.blob, vocabulary.offsets)
         ]
-        self._places = np.array([number for array in self._arrays for number in (array.ctypes.data, len(array))], np.int64)
-        self.handle = self._places.ctypes.data
-        self.score_text, self.one_word, self._one_full_word = _trie_kernels(trie.nodes.dtype, trie.leaves.dtype)
+        self._places = _places(*self._arrays)
+        self.handle: int = self._places.ctypes.data
+        self.begin = State()
+        self.begin._make_room(max(_ROOM, self.order))
         node = int(trie.state_of([Vocabulary.BOS]))
-        self.begin: tuple[tuple[int, ...], Any] = ((Vocabulary.BOS,), node) if node >= 0 else ((), _NOTHING)
+        if node >= 0:
+            _set(self.begin, np.array([1, node + 1, Vocabulary.BOS], np.int64).tobytes())
+        score_text, one_word, one_full_word = _trie_kernels(trie.nodes.dtype, trie.leaves.dtype)
+        buffer, spare = _text_buffer(1), copy.copy(self.begin)
+        self.score_text = _direct(score_text, lambda call: call(self.handle, buffer[1], 0, True, True))
+        self.one_word = _direct(one_word, lambda call: call(self.handle, self.begin._address, spare._address, 0))
+        self.one_full_word = one_full_word
 
     def index(self, word: bytes) -> int:
         found = self._vocabulary.find_packed(np.frombuffer(word, np.uint8), np.array([0, len(word)]), Vocabulary.UNK)
@@ -294,51 +361,44 @@ class _TrieEngine:
         )
         return tuple(array[:count] for array in arrays)
 
-    def step(self, state: State, word_id: int) -> tuple[float, int, tuple[int, ...], Any]:
-        log10, length, following, count = self._one_full_word(self.handle, state._memory, word_id)
-        return log10, length, (word_id, *state._words)[:count], following
-
 
 class _TableEngine:
-    """Scores on KenLM's hash tables; a state's memory is the words' ids and back-off weights."""
+    """Scores on KenLM's hash tables."""
 
     def __init__(self, tables: Any) -> None:
         self.order = tables.order
         self._tables = tables.tables
         self._word_table = tables.word_table
-        self._bos, self._eos = self.index(b"<s>"), self.index(b"</s>")
-        context, back_offs = np.zeros(self.order, np.int32), np.zeros(self.order, np.float32)
-        context[0] = self._bos
-        back_offs[0] = self._tables[1][self._tables[2][0] + self._tables[4][0] * self._bos + 1]
-        self.begin: tuple[tuple[int, ...], Any] = ((self._bos,), (context, back_offs))
+        words, _, *layout = self._tables
+        self._kept = [words, *(np.ascontiguousarray(array, np.int64) for array in layout), self._word_table]
+        self._places = _places(*self._kept)
+        self.handle: int = self._places.ctypes.data
+        bos, eos = self.index(b"<s>"), self.index(b"</s>")
+        self.borders = ((-1, bos), (-1, eos))
+        self.begin = State()
+        self.begin._make_room(max(_ROOM, self.order))
+        back_off = self._tables[1][self._tables[2][0] + self._tables[4][0] * bos + 1]
+        head = np.array([1, 0], np.int64).tobytes() + np.int32(bos).tobytes() + np.float32(back_off).tobytes()
+        _set(self.begin, head)
+        buffer, spare = _text_buffer(1), copy.copy(self.begin)
+        self.score_text = _direct(kernels.score_hashed_text, lambda call: call(self.handle, buffer[1], 0, -1, -1))
+        self.one_word = _direct(kernels.one_hashed_word_at, lambda call: call(self.handle, self.begin._address, spare._address, 0))
+        self.one_full_word = kernels.one_full_hashed_word_at
 
     def index(self, word: bytes) -> int:
-        if not word:
-            return 0
-        ids = np.empty(1, np.int32)
-        # the whole is one word here, white space or not, as KenLM hashes it
         from lmkit.ngram.formats.kenlm_binary import _kernels_probing
 
         hashes = np.empty(1, np.uint64)
         _kernels_probing.murmur(np.frombuffer(word, np.uint8), np.array([0, len(word)]), hashes)
         place = _kernels_probing.find(self._word_table, 0, len(self._word_table) // 3, 3, hashes[0])
-        ids[0] = self._word_table[place + 2] if place >= 0 else 0
-        return int(ids[0])
-
-    def score(self, text: bytes, bos: bool, eos: bool) -> float:
-        log10, _, _ = self.events(text, bos, eos)
-        return float(np.add.accumulate(log10, dtype=np.float32)[-1]) if len(log10) else 0.0
+        return int(self._word_table[place + 2]) if place >= 0 else 0
 
     def events(self, text: bytes, bos: bool, eos: bool) -> tuple[np.ndarray, ...]:
         arrays = _event_arrays(len(text))
         count = kernels.score_hashed_events(
-            _padded(text), len(text), self._bos if bos else -1, self._eos if eos else -1, self._word_table, *self._tables, *arrays
+            _padded(text), len(text), self.borders[0][bool(bos)], self.borders[1][bool(eos)], self._word_table, *self._tables, *arrays
         )
         return tuple(array[:count] for array in arrays)
 
-    def step(self, state: State, word_id: int) -> tuple[float, int, tuple[int, ...], Any]:
-        nothing = np.zeros(self.order, np.int32), np.zeros(self.order, np.float32)
-        context, back_offs = nothing if isinstance(state._memory, int) else state._memory
-        memory = np.zeros(self.order, np.int32), np.zeros(self.order, np.float32)
-        log10, length, count = kernels.one_hashed_word(context, back_offs, len(state._words), word_id, *self._tables, *memory)
-        return log10, length, (word_id, *state._words)[:count], memory
+
+_NULL = State()

@@ -95,6 +95,7 @@ def test_states_compare_by_the_words_that_matter(tmp_path: Path) -> None:
     assert other > third
     copied = copy.deepcopy(other)
     assert copied == other
+    assert pickle.loads(pickle.dumps(other)) == other
     assert hash(copied) == hash(other)
     assert len({begin, empty, other, third, copied}) == 4
     model.BaseScore(empty, "xyz", third)
