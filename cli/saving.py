@@ -35,21 +35,3 @@ def save(model: NgramLanguageModel, target: Path) -> int:
     else:
         model.save(target)
     return target.stat().st_size
-
-
-def parse_size(text: str | None) -> int | None:
-    """Bytes from `300000`, `20M`, `1.5GB`, `64MiB`: powers of 1000, or of 1024 with an i. Raises UsageError."""
-    if text is None:
-        return None
-    number = text.strip().rstrip("bB").rstrip()
-    binary = number.endswith("i")
-    number = number.removesuffix("i")
-    power = "kmgt".find(number[-1:].lower()) + 1 if number else 0
-    try:
-        value = float(number[:-1] if power else number)
-        bytes_ = int(value * (1024 if binary else 1000) ** power)
-    except (ValueError, OverflowError):
-        bytes_ = 0
-    if bytes_ < 1 or (binary and not power):
-        raise UsageError(f"{text!r} is no size; write bytes such as 20M, 1.5GB or 300000.")
-    return bytes_

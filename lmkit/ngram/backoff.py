@@ -139,6 +139,10 @@ class BackoffTrie:
         """States after one more word each; int64 (B,)."""
         return self._sound(kernels.advance_states(_int64(states), _int64(word_ids), *self._arrays))
 
+    def context_length(self, states: np.ndarray) -> np.ndarray:
+        """Length of the n-gram of each state, int64 (B,); 0 for the empty context."""
+        return np.searchsorted(self.order_start, _int64(states), side="right")
+
     def distribution(self, state: int, vocabulary_size: int) -> tuple[np.ndarray, np.ndarray]:
         """log10 probabilities float64 (V,) of all words after a state, and the n-gram length int8 (V,) that gave each."""
         log10, hit_length, damaged = kernels.next_word_distribution(int(state), vocabulary_size, *self._arrays, self.order_start)

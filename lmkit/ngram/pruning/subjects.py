@@ -45,7 +45,7 @@ def subject_of_counts(counts: NgramCounts, estimates: Estimates, vocabulary: Voc
     table = NgramTable.from_estimates(counts, estimates)
     if estimates.is_normalised:
         table.normalise()
-    raw, adjusted = _counts(counts)
+    raw, adjusted = _counts(counts, "kneser-ney" in smoothing["name"])
     return Subject(
         table,
         vocabulary,
@@ -85,7 +85,7 @@ def subject_of_model(model: NgramLanguageModel, corpus: Any = None) -> Subject:
             raise UsageError(
                 "The model's n-grams are not those of the text, so its counts can't be taken from there. Name the text it was trained on."
             )
-        subject.raw_counts, subject.adjusted_counts = _counts(counts)
+        subject.raw_counts, subject.adjusted_counts = _counts(counts, True)
     return subject
 
 
@@ -145,10 +145,10 @@ def prune(model: NgramLanguageModel, pruning: Any, corpus: Any = None) -> NgramL
     )
 
 
-def _counts(counts: NgramCounts) -> tuple[np.ndarray, np.ndarray]:
-    raw = np.concatenate([np.asarray(level.counts, np.int64) for level in counts.levels])
+def _counts(counts: NgramCounts, adjusted: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    raw = np.concatenate([level.counts for level in counts.levels])
     raw[Vocabulary.BOS] = 0
-    return raw, np.concatenate([counts.adjusted_counts(order) for order in range(1, counts.order + 1)])
+    return raw, np.concatenate([counts.adjusted_counts(order) for order in range(1, counts.order + 1)]) if adjusted else None
 
 
 def _is_interpolated(smoothing: dict[str, Any]) -> bool:

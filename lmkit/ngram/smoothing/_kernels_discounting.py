@@ -63,7 +63,7 @@ def discount_level(
         covered = 0.0
         for g in range(low, high):
             total += counts[g]
-            held_back += discounts[min(counts[g], last)]
+            held_back += discounts[min(np.int64(counts[g]), last)]
         mass = total + types_weight * (high - low)
         if keep_some and held_back <= 0 and high - low < words:
             held_back = 1.0
@@ -77,7 +77,7 @@ def discount_level(
                 suffix = suffixes[g]
                 if from_suffix <= suffix < to_suffix:
                     count = counts[g]
-                    probability[g] = (count - discounts[min(count, last)]) / mass + left * lower[suffix]
+                    probability[g] = (count - discounts[min(np.int64(count), last)]) / mass + left * lower[suffix]
             continue
         for g in range(low, high):
             covered += lower[suffixes[g]]
@@ -89,7 +89,7 @@ def discount_level(
         back_off[context] = left / (1.0 - covered)
         for g in range(low, high):
             count = counts[g]
-            probability[g] = (count - discounts[min(count, last)]) / mass
+            probability[g] = (count - discounts[min(np.int64(count), last)]) / mass
 
 
 @kernel

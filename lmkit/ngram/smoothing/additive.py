@@ -33,6 +33,7 @@ class Additive(Smoothing):
 
     name: ClassVar[str] = "additive"
     summary: ClassVar[str] = "delta added to every count"
+    takes_fractions: ClassVar[bool] = True
 
     delta: float = 1.0
 

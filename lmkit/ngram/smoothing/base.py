@@ -122,6 +122,9 @@ class Smoothing:
     summary: ClassVar[str]
     """What it does in a few words, for the command line's help."""
 
+    takes_fractions: ClassVar[bool] = False
+    """Whether counts may be other than whole numbers, as texts with weights have them."""
+
     @property
     def held_out_use(self) -> str:
         """Whether a held-out text has a use: "none", "optional" or "required"."""
@@ -166,11 +169,11 @@ def check_flag(owner: str, name: str, value: Any) -> None:
 
 
 def raw_counts(counts: NgramCounts, order: int) -> np.ndarray:
-    """How often each n-gram of an order occurs, int (G,); 0 for `<s>`, which is never predicted."""
+    """How often each n-gram of an order occurs, (G,), whole or weighted; 0 for `<s>`, which is never predicted."""
     level = counts.levels[order - 1].counts
     if order > 1:
         return level
-    level = level.astype(np.int64)
+    level = level.astype(np.int64 if level.dtype.kind in "iu" else np.float64)
     level[1] = 0
     return level
 

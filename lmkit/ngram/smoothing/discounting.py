@@ -81,10 +81,16 @@ def _levels(
                 lower = discounted_unigrams(counts, here, chosen, interpolated=interpolated, types_weight=types_weight)
             else:
                 level, below = counts.levels[order - 1], counts.levels[order - 2]
-                probability = workspace.empty(len(level), np.float32 if order == counts.order else precision)
+                bands = workspace.bands(len(below), lower.itemsize) if interpolated else [(0, len(below))]
+                width = np.dtype(np.float32 if order == counts.order else precision)
+                if len(bands) == 1 and not np.may_share_memory(here, level.counts) and here.itemsize == width.itemsize:
+                    probability = here.view(width)  # a count is read for the last time before its probability is written
+                else:
+                    probability = workspace.empty(len(level), width)
                 back_off = workspace.empty(len(below), np.float32)
                 _discount_level(
                     workspace,
+                    bands,
                     here,
                     below,
                     level.suffixes,
@@ -109,6 +115,7 @@ def _levels(
 
 def _discount_level(
     workspace: Workspace,
+    bands: list[tuple[int, int]],
     here: np.ndarray,
     below: Level,
     suffixes: np.ndarray,
@@ -121,11 +128,11 @@ def _discount_level(
     probability: np.ndarray,
     back_off: np.ndarray,
 ) -> None:
-    """`_kernels_discounting.discount_level` over all contexts, in the workspace's way."""
+    """`_kernels_discounting.discount_level` over all contexts, in the workspace's way, a band of the suffixes at a time."""
     assert below.first_child is not None
     first_child = below.first_child
     blocks = workspace.blocks_by_children(first_child)
-    for band in workspace.bands(len(below), lower.itemsize) if interpolated else [(0, len(below))]:
+    for band in bands:
 
         def discount(block: tuple[int, int], band: tuple[int, int] = band) -> None:
             kernels.discount_level(
@@ -153,11 +160,12 @@ def _as_log10(workspace: Workspace, linear: np.ndarray, *, at_most_one: bool = T
 def discounted_unigrams(
     counts: NgramCounts, here: np.ndarray, discounts: np.ndarray, *, interpolated: bool, types_weight: float = 0.0
 ) -> np.ndarray:
-    """Linear probabilities of all words, float64 (V,). `here` : int (V,), 0 for words that can't be predicted."""
+    """Linear probabilities of all words, float64 (V,). `here` : (V,), 0 for words that can't be predicted."""
     predictable = predictable_words(counts)
-    held_back = discounts[np.minimum(here, len(discounts) - 1)] + types_weight * (here > 0)
+    taken_from_each = discounts[np.minimum(here, len(discounts) - 1).astype(np.int64)]
+    held_back = taken_from_each + types_weight * (here > 0)
     mass = here.sum() + types_weight * np.count_nonzero(here)
-    taken = here - discounts[np.minimum(here, len(discounts) - 1)]
+    taken = here - taken_from_each
     unseen = predictable & (here == 0)
     if interpolated:
         probability = taken / mass + held_back.sum() / mass / np.count_nonzero(predictable)

@@ -23,6 +23,7 @@ class MaximumLikelihood(Smoothing):
 
     name: ClassVar[str] = "maximum-likelihood"
     summary: ClassVar[str] = "relative frequencies, unsmoothed"
+    takes_fractions: ClassVar[bool] = True
 
     def estimate(self, counts: NgramCounts, held_out: HeldOut | None = None) -> Estimates:
         return discounted(counts, lambda order: raw_counts(counts, order), constant(np.zeros(2)), interpolated=True)

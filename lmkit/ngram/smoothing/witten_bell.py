@@ -30,6 +30,7 @@ class WittenBell(Smoothing):
 
     name: ClassVar[str] = "witten-bell"
     summary: ClassVar[str] = "as much for the new as was new before"
+    takes_fractions: ClassVar[bool] = True
 
     interpolated: bool = True
 

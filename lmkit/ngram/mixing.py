@@ -1,0 +1,202 @@
+"""Several n-gram models as one back-off model, and counts of several texts as those of one.
+
+`mix` is what SRILM's `ngram -mix-lm` does (Stolcke 2002, "SRILM - an extensible language modeling toolkit", ICSLP): the n-grams of all
+models,
+each with exactly the weighted mean of what the models say of it, backing off where they must, and back-off weights such that all sums to
+one. What is approximate: an n-gram that none of the models has gets back_off(h) p(w|h') with one weight for all such words, while the
+mixture itself would weigh each model's back-off by its own lower order. docs/mixing.md tells how much that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import lmkit
+from lmkit._validation import check_float
+from lmkit.errors import InvalidParameterError, UsageError
+from lmkit.ngram import _kernels_mixing as kernels
+from lmkit.ngram import _kernels_table
+from lmkit.ngram.counting import Level, NgramCounts
+from lmkit.ngram.table import NgramTable
+from lmkit.text.vocabulary import Vocabulary
+from lmkit.text.vocabulary_union import VocabularyUnion
+
+if TYPE_CHECKING:
+    from lmkit.ngram.model import NgramLanguageModel
+
+
+def mix(models: Sequence[NgramLanguageModel], weights: Sequence[float], vocabulary: str = "same") -> NgramLanguageModel:
+    """One back-off model for a mixture with fixed weights.
+
+    Parameters
+    ----------
+    models : two n-gram models or more that read text in the same way and whose scores are probabilities.
+    weights : one a model, none negative, summing to one.
+    vocabulary : as in `lmkit.wrappers.mixture.Mixture`.
+
+    Raises
+    ------
+    InvalidParameterError : for weights that are none.
+    UsageError : for models that don't predict the same events.
+    """
+    given = [check_float("mix", "weights", value, minimum=0) for value in np.asarray(weights, np.float64).reshape(-1).tolist()]
+    if len(given) != len(models) or len(models) < 2 or abs(sum(given) - 1) > 1e-6:
+        raise InvalidParameterError(
+            f"The 'weights' parameter of mix must be one number for each of two models or more, summing to one. Got {given!r} for "
+            f"{len(models)} models instead."
+        )
+    if not all(model.is_normalised for model in models):
+        raise UsageError("The scores of one of the models are no probabilities, so a mixture with it would be none. Leave it out.")
+    union = VocabularyUnion([model.vocabulary for model in models], vocabulary)
+    parts = [NgramTable.from_trie(model.fast_trie()) for model in models]
+    for part in parts:
+        part.normalise()
+    backward = [union.vocabulary.map_from(model.vocabulary) for model in models]
+    words, contexts, order_start, _ = join([_Rows(p.words, p.contexts, p.order_start) for p in parts], backward, len(union.vocabulary))
+    total = np.zeros(len(words))
+    for m, (part, weight) in enumerate(zip(parts, given, strict=True)):
+        if weight > 0:
+            total += weight / sum(given) * _probabilities(part, words, contexts, union, m)
+    table = _table(words, contexts, order_start, total)
+    table.probability[Vocabulary.BOS] = parts[0].probability[Vocabulary.BOS]
+    left = np.empty(len(table.back_off))
+    _kernels_table.remaining_mass(table.first_child, table.probability, left)
+    _kernels_table.renormalise(table.first_child, table.order_start, table.suffix, table.probability, left, table.back_off)
+    record = {
+        "made_by": f"lmkit {lmkit.__version__}",
+        "mixture": {"weights": given, "models": [model.info() for model in models]},
+    }
+    return models[0].with_ngrams(table.to_trie(), union.vocabulary, record, replace=True)
+
+
+class _Rows:
+    """N-grams of all orders, lowest first: last words, contexts (-1 for 1-grams), first of each order."""
+
+    def __init__(self, words: np.ndarray, contexts: np.ndarray, order_start: np.ndarray) -> None:
+        self.words, self.contexts, self.order_start = words, contexts, order_start
+
+    @property
+    def order(self) -> int:
+        return len(self.order_start) - 1
+
+
+def join(
+    parts: Sequence[_Rows], numbers: Sequence[np.ndarray], vocabulary_size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+    """The union of n-grams.
+
+    Parameters
+    ----------
+    numbers : for each part, the union's number of each of its words.
+
+    Returns
+    -------
+    words uint32 (T,), contexts int64 (T,), order_start int64 (N+1,) of the union, sorted as a table is; for each part the place in it of
+    each of its n-grams, int64.
+    """
+    words, contexts, starts = [np.arange(vocabulary_size, dtype=np.uint32)], [np.full(vocabulary_size, -1, np.int64)], [0, vocabulary_size]
+    places = [np.asarray(number, np.int64) for number in numbers]
+    for order in range(2, max(part.order for part in parts) + 1):
+        keys = []
+        for part, number, place in zip(parts, numbers, places, strict=True):
+            level = slice(*part.order_start[order - 1 : order + 1]) if order <= part.order else slice(0, 0)
+            above = place[part.contexts[level]] if level.stop else np.empty(0, np.int64)
+            keys.append(above * vocabulary_size + number[part.words[level]])
+        union = np.unique(np.concatenate(keys))
+        places = [np.concatenate([place, starts[-1] + np.searchsorted(union, key)]) for place, key in zip(places, keys, strict=True)]
+        words.append((union % vocabulary_size).astype(np.uint32))
+        contexts.append(union // vocabulary_size)
+        starts.append(starts[-1] + len(union))
+    return np.concatenate(words), np.concatenate(contexts), np.array(starts, np.int64), places
+
+
+def _probabilities(part: NgramTable, words: np.ndarray, contexts: np.ndarray, union: VocabularyUnion, model: int) -> np.ndarray:
+    """What one model says of all n-grams of the union, float64 (T,)."""
+    result, states = np.empty(len(words)), np.empty(len(words), np.int64)
+    own_words = union.maps[model][words].astype(np.uint32)
+    kernels.evaluate(
+        own_words,
+        contexts,
+        len(union.vocabulary),
+        states,
+        np.array(part.words),
+        part.first_child,
+        part.suffix,
+        part.probability,
+        part.back_off,
+        result,
+    )
+    share = float(np.exp(union.log_shares[model]))
+    if share != 1:
+        result[own_words == Vocabulary.UNK] *= share
+    return result
+
+
+def _table(words: np.ndarray, contexts: np.ndarray, order_start: np.ndarray, probability: np.ndarray) -> NgramTable:
+    below = int(order_start[-2])
+    children = np.bincount(contexts[int(order_start[1]) :], minlength=below)
+    first_child = np.concatenate([[0], np.cumsum(children)]) + order_start[1]
+    suffix = np.empty(len(words), np.int64)
+    frozen = words.view()
+    frozen.flags.writeable = False
+    _kernels_table.find_suffixes(frozen, first_child.astype(np.int64), order_start, suffix)
+    return NgramTable(words, first_child.astype(np.int64), order_start, suffix, probability, np.ones(below))
+
+
+def merge_counts(
+    parts: Sequence[NgramCounts], vocabularies: Sequence[Vocabulary], weights: Sequence[float] | None = None
+) -> tuple[NgramCounts, Vocabulary]:
+    """The counts of several texts as those of one text, in which the n-grams of each occur `weight` times as often.
+
+    Parameters
+    ----------
+    parts : counts of one order each at most; all with sentence boundaries or all without.
+    vocabularies : of each, the words of its counts.
+    weights : above 0, 1 each by default. Whole ones give whole counts, which any smoothing method takes; others give float64 counts, which
+        `witten-bell`, `jelinek-mercer`, `additive` and `maximum-likelihood` take.
+
+    Raises
+    ------
+    InvalidParameterError : for weights that are none.
+    UsageError : for counts with sentence boundaries and without.
+    """
+    given: list[Any] = [1] * len(parts) if weights is None else list(weights)
+    if len(given) != len(parts) or not parts:
+        raise InvalidParameterError(f"The 'weights' parameter of merge_counts must be {len(parts)} numbers. Got {given!r} instead.")
+    for value in given:
+        check_float("merge_counts", "weights", value, minimum=0, open_minimum=True)
+    if len({part.boundaries for part in parts}) > 1:
+        raise UsageError("Some of these counts have sentence boundaries and some have none, so they can't be merged. Read the texts alike.")
+    whole = all(isinstance(value, Integral) or float(value).is_integer() for value in given)
+    union = VocabularyUnion(vocabularies, "union").vocabulary
+    rows = [_rows_of(part) for part in parts]
+    words, contexts, starts, places = join(rows, [union.map_from(own) for own in vocabularies], len(union))
+    kind = np.int64 if whole else np.float64
+    counts, suffixes = np.zeros(len(words), kind), np.zeros(len(words), np.int64)
+    for part, row, place, weight in zip(parts, rows, places, given, strict=True):
+        raw = np.concatenate([np.asarray(level.counts) for level in part.levels])
+        np.add.at(counts, place, (raw * (int(weight) if whole else float(weight))).astype(kind))
+        for n, level in enumerate(part.levels[1:], 1):
+            suffixes[place[row.order_start[n] : row.order_start[n + 1]]] = place[row.order_start[n - 1] + level.suffixes.astype(np.int64)]
+    children = np.bincount(contexts[int(starts[1]) :], minlength=len(words))
+    levels = []
+    for n in range(len(starts) - 1):
+        low, high = int(starts[n]), int(starts[n + 1])
+        first_child = np.concatenate([[0], np.cumsum(children[low:high])]).astype(np.int64) if n + 2 < len(starts) else None
+        below = (suffixes[low:high] - starts[n - 1]).astype(np.int64) if n else np.empty(0, np.uint32)
+        levels.append(Level(words[low:high], below, counts[low:high], first_child))
+    tokens = sum(part.tokens * weight for part, weight in zip(parts, given, strict=True))
+    return NgramCounts(levels, parts[0].boundaries, round(tokens), []), union
+
+
+def _rows_of(part: NgramCounts) -> _Rows:
+    starts = np.concatenate([[0], np.cumsum([len(level) for level in part.levels])]).astype(np.int64)
+    contexts = [np.full(len(part.levels[0]), -1, np.int64)]
+    for n, level in enumerate(part.levels[:-1]):
+        assert level.first_child is not None
+        contexts.append(np.repeat(np.arange(len(level)) + starts[n], np.diff(level.first_child)))
+    return _Rows(np.concatenate([np.asarray(level.words, np.uint32) for level in part.levels]), np.concatenate(contexts), starts)

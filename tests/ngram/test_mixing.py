@@ -1,0 +1,198 @@
+"""Several n-gram models as one, and merged counts: against the definition, and against the joint text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reference.pruning_twin import BackoffTwin
+
+import lmkit
+from lmkit import NgramLanguageModel, TextOptions
+from lmkit.errors import InvalidParameterError, UsageError
+from lmkit.ngram.counting import NgramCounts, count_ngrams
+from lmkit.ngram.mixing import merge_counts, mix
+from lmkit.ngram.pruning import RelativeEntropy, prune
+from lmkit.ngram.table import NgramTable
+from lmkit.text.encoding import as_corpus
+from lmkit.text.vocabulary import Vocabulary
+from lmkit.wrappers.mixture import Mixture
+
+
+def sentences(seed: int, count: int, types: int, longest: int = 8) -> list[list[str]]:
+    rng = np.random.default_rng(seed)
+    return [[f"w{min(int(rng.zipf(1.5)), types)}" for _ in range(rng.integers(0, longest + 1))] for _ in range(count)]
+
+
+A, B, HELD_OUT = sentences(1, 80, 12), sentences(2, 60, 20), sentences(3, 60, 25)
+
+
+def twin_of(model: NgramLanguageModel) -> BackoffTwin:
+    """Over tokens, since models number them differently."""
+    table, tokens = NgramTable.from_trie(model.fast_trie()), model.vocabulary.tokens()
+    contexts, rows = table.contexts, []
+    for node in range(len(table)):
+        rows.append((*(rows[contexts[node]] if contexts[node] >= 0 else ()), tokens[table.words[node]]))
+    back_off = dict(zip(rows, table.back_off.tolist(), strict=False))
+    return BackoffTwin(dict(zip(rows, table.probability.tolist(), strict=True)), back_off, [t for t in tokens if t != "<s>"])
+
+
+def said_by(twin: BackoffTwin, word: str, history: tuple[str, ...], union: list[str]) -> float:
+    """What a model says of a word of the union."""
+    known = set(twin.predictable) | {"<s>"}
+    lacking = 1 + sum(token not in known for token in union)
+    p = twin.p(word if word in known else "<unk>", tuple(token if token in known else "<unk>" for token in history))
+    return p if word in known and word != "<unk>" else p / lacking
+
+
+@pytest.mark.parametrize("second_order", [1, 2, 3])
+def test_every_ngram_has_the_weighted_mean_and_all_sums_to_one(second_order: int) -> None:
+    first = NgramLanguageModel(order=3).fit(A)
+    second = prune(NgramLanguageModel(order=second_order, smoothing="witten-bell").fit(B), RelativeEntropy(threshold=1e-3))
+    mixed = mix([first, second], [0.3, 0.7], "union")
+    twins, result = (twin_of(first), twin_of(second)), twin_of(mixed)
+    union = mixed.vocabulary.tokens()
+    assert set(result.probability) == set(twins[0].probability) | set(twins[1].probability)
+    for ngram, p in result.probability.items():
+        if ngram != ("<s>",):
+            expected = sum(w * said_by(t, ngram[-1], ngram[:-1], union) for w, t in zip((0.3, 0.7), twins, strict=True))
+            assert p == pytest.approx(expected, rel=3e-6), ngram
+    for history in [(), ("<s>",), ("w1",), ("<s>", "w1"), ("w1", "w2"), ("w9", "w9"), ("w2", "w15"), ("<unk>",)]:
+        assert result.total(history) == pytest.approx(1, abs=2e-6)
+
+
+def test_a_model_mixed_with_itself_stays_what_it_was() -> None:
+    model = NgramLanguageModel(order=3).fit(A)
+    again = mix([model, model], [0.4, 0.6])
+    assert again.trie_.sizes == model.trie_.sizes
+    np.testing.assert_allclose(again.score(HELD_OUT).log_probabilities, model.score(HELD_OUT).log_probabilities, atol=2e-6)
+
+
+def test_order_of_words_does_not_matter() -> None:
+    first, second = (NgramLanguageModel(order=3, smoothing="witten-bell").fit(text) for text in (A, A[::-1]))
+    assert first.vocabulary.tokens() != second.vocabulary.tokens()
+    mixed = mix([first, second], [0.5, 0.5])
+    np.testing.assert_allclose(mixed.score(HELD_OUT).log_probabilities, first.score(HELD_OUT).log_probabilities, atol=2e-6)
+
+
+def test_what_is_approximate_is_little(tmp_path: Path) -> None:
+    first, second = NgramLanguageModel(order=3).fit(A), NgramLanguageModel(order=3).fit(B)
+    mixture = Mixture([first, second], vocabulary="union").fit(HELD_OUT)
+    merged = mix([first, second], mixture.weights_[0].tolist(), "union")
+    assert merged.perplexity(HELD_OUT) == pytest.approx(mixture.perplexity(HELD_OUT), rel=0.05)
+    merged.save(tmp_path / "m.lm")
+    merged.write_arpa(tmp_path / "m.arpa")
+    for name in ("m.lm", "m.arpa"):
+        assert lmkit.load(tmp_path / name).perplexity(HELD_OUT) == pytest.approx(merged.perplexity(HELD_OUT), rel=1e-6)
+    assert [card["order"] for card in merged.info()["mixture"]["models"]] == [3, 3]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    texts=st.lists(
+        st.lists(st.lists(st.sampled_from("abcd"), max_size=6), min_size=1, max_size=12).filter(lambda text: any(text)),
+        min_size=2,
+        max_size=3,
+    ),
+    orders=st.lists(st.integers(1, 4), min_size=3, max_size=3),
+    seed=st.integers(0, 1000),
+)
+def test_mixtures_of_odd_models_sum_to_one(texts: list[list[list[str]]], orders: list[int], seed: int) -> None:
+    models = [NgramLanguageModel(order=order, smoothing="witten-bell").fit(text) for order, text in zip(orders, texts, strict=False)]
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(models)))
+    result = twin_of(mix(models, weights.tolist(), "union"))
+    for history in [(), ("a",), ("<s>",), ("a", "b"), ("<s>", "c", "a"), ("d", "d", "<unk>")]:
+        assert result.total(history) == pytest.approx(1, abs=3e-6)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.6], [2, -1]])
+def test_bad_weights_are_refused(weights: list[float]) -> None:
+    model = NgramLanguageModel(order=2).fit(A)
+    with pytest.raises(InvalidParameterError):
+        mix([model, model], weights)
+
+
+# -- counts --------------------------------------------------------------------------------------------------------------------------------
+
+
+def counted(text: list[list[str]], order: int, options: TextOptions | None = None) -> tuple[NgramCounts, Vocabulary]:
+    encoded = as_corpus(text, options or TextOptions())
+    vocabulary = encoded.vocabulary
+    boundaries = encoded.options.sentence_boundaries
+    return count_ngrams(encoded.ids_in(vocabulary), encoded.sentence_offsets, len(vocabulary), order, boundaries=boundaries), vocabulary
+
+
+def ngrams_of(counts: NgramCounts, vocabulary: Vocabulary) -> dict[tuple[str, ...], float]:
+    tokens, rows, result = vocabulary.tokens(), [()], {}
+    for n, level in enumerate(counts.levels):
+        parents = [0] * len(level) if n == 0 else np.repeat(np.arange(len(rows)), np.diff(counts.levels[n - 1].first_child)).tolist()
+        own = [(*rows[parent], tokens[word]) for parent, word in zip(parents, level.words, strict=True)]
+        if n:
+            assert all(rows[s] == ngram[1:] for s, ngram in zip(level.suffixes, own, strict=True))
+        result.update(zip(own, np.asarray(level.counts).tolist(), strict=True))
+        rows = own
+    return result
+
+
+@pytest.mark.parametrize("weights", [None, [2, 1], [0.5, 1.5]])
+def test_merged_counts_are_weighted_sums(weights: list[float] | None) -> None:
+    parts = [counted(A, 3), counted(B, 4)]
+    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], weights)
+    merged = ngrams_of(counts, vocabulary)
+    expected: dict[tuple[str, ...], float] = {}
+    for (part, own), weight in zip(parts, weights or [1, 1], strict=True):
+        for ngram, count in ngrams_of(part, own).items():
+            expected[ngram] = expected.get(ngram, 0) + weight * count
+    assert merged == pytest.approx(expected)
+    assert counts.order == 4
+    assert all(level.counts.dtype.kind == ("f" if weights == [0.5, 1.5] else "i") for level in counts.levels)
+
+
+@pytest.mark.parametrize("smoothing", ["modified-kneser-ney", "katz", "witten-bell"])
+def test_merged_counts_make_the_model_of_the_joint_text(smoothing: str) -> None:
+    parts = [counted(A, 3), counted(B, 3)]
+    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts])
+    merged = NgramLanguageModel(smoothing=smoothing).fit_counts(counts, vocabulary)
+    joint = NgramLanguageModel(order=3, smoothing=smoothing).fit([*A, *B])
+    assert merged.trie_.sizes == joint.trie_.sizes
+    np.testing.assert_allclose(merged.score(HELD_OUT).log_probabilities, joint.score(HELD_OUT).log_probabilities, atol=2e-2)
+    if smoothing != "modified-kneser-ney":  # whose discounts count one n-gram as lmplz does, which depends on where it stands
+        np.testing.assert_allclose(merged.score(HELD_OUT).log_probabilities, joint.score(HELD_OUT).log_probabilities, atol=1e-6)
+
+
+def test_weights_repeat_texts() -> None:
+    parts = [counted(A, 3), counted(B, 3)]
+    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], [3, 1])
+    merged = NgramLanguageModel(smoothing="witten-bell").fit_counts(counts, vocabulary)
+    repeated = NgramLanguageModel(order=3, smoothing="witten-bell").fit([*A, *A, *A, *B])
+    np.testing.assert_allclose(merged.score(HELD_OUT).log_probabilities, repeated.score(HELD_OUT).log_probabilities, atol=1e-6)
+
+
+def test_fractions_lie_between_and_some_methods_refuse_them() -> None:
+    parts = [counted(A, 3), counted(B, 3)]
+
+    def probability(weights: list[float]) -> float:
+        counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], weights)
+        model = NgramLanguageModel(smoothing="witten-bell").fit_counts(counts, vocabulary)
+        state = model.initial_state()
+        assert np.exp(model.log_probs(state)).sum() == pytest.approx(1, abs=2e-6)
+        return float(model.log_probs(state)[0, vocabulary.id("w15")])  # a word of B alone
+
+    assert probability([1, 0.25]) < probability([1, 0.5]) < probability([1.0, 1.0]) < probability([0.5, 1])
+    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], [0.5, 1])
+    for smoothing in ("modified-kneser-ney", "katz", "jelinek-mercer", "absolute-discounting"):
+        with pytest.raises(UsageError, match="needs whole counts"):
+            NgramLanguageModel(smoothing=smoothing).fit_counts(counts, vocabulary)
+
+
+def test_counts_that_don_t_go_together_are_refused() -> None:
+    with_ends, without = counted(A, 3), counted(A, 3, TextOptions(sentences="none"))
+    with pytest.raises(UsageError, match="some have none"):
+        merge_counts([with_ends[0], without[0]], [with_ends[1], without[1]])
+    with pytest.raises(InvalidParameterError):
+        merge_counts([with_ends[0]], [with_ends[1]], [0])
+    with pytest.raises(UsageError, match="sentence boundaries"):
+        NgramLanguageModel(smoothing="witten-bell", reading=TextOptions(sentences="none")).fit_counts(*with_ends)
