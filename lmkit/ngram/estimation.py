@@ -23,7 +23,7 @@ from lmkit.ngram.planning import make_workspace
 from lmkit.ngram.pruning.base import Pruning
 from lmkit.ngram.pruning.subjects import run, subject_of_counts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing
-from lmkit.ngram.workspace import DiskWorkspace, disk_error
+from lmkit.ngram.workspace import DiskWorkspace, disk_error, let_go
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.vocabulary import Vocabulary
 
@@ -102,6 +102,7 @@ def estimate(
         text, len(vocabulary), recipe.order, memory=recipe.memory, folder=folder, threads=recipe.threads, target=straight
     )
     counts = count_ngrams(text.ids, text.offsets, len(vocabulary), recipe.order, boundaries=boundaries, workspace=workspace)
+    let_go(text.ids, text.offsets)
     del text
     other = None if held_out is None else HeldOut(held_out.ids_in(vocabulary), held_out.sentence_offsets)
     estimates = recipe.smoothing.estimate(counts, other)

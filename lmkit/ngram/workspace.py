@@ -155,6 +155,18 @@ class Collector:
         return self._array[: self.size]
 
 
+def let_go(*arrays: np.ndarray | None) -> None:
+    """Take arrays that are mapped from files out of this process's memory until they are used again; other arrays stay as they are."""
+    for array in arrays:
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, memoryview):
+            base = base.obj
+        if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
+            base.madvise(mmap.MADV_DONTNEED)  # the mappings are shared: changed pages stay in the system's cache
+
+
 def available_cores() -> int:
     """Cores that this process may use."""
     try:
@@ -194,14 +206,7 @@ class DiskWorkspace(Workspace):
         return DiskCollector(self, dtype)
 
     def drop(self, *arrays: np.ndarray | None) -> None:
-        for array in arrays:
-            base: Any = array
-            while isinstance(base, np.ndarray):
-                base = base.base
-            if isinstance(base, memoryview):
-                base = base.obj
-            if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-                base.madvise(mmap.MADV_DONTNEED)  # of a shared file mapping: changed pages stay in the system's cache
+        let_go(*arrays)
 
     def scratch_records(self, records: int, record_bytes: int, order: int) -> tuple[int, int]:
         sorting = record_bytes + 2 + order * 16  # a record's share of a sorter's buffers and of the levels read off, at most
