@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmkit.errors import InputError, UsageError
+from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading, saving
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _method(
     if method == Method.vocabulary:
         if words is None:
             raise UsageError("--method vocabulary takes --words FILE, the words that stay.")
-        return VocabularyLimit(read_words(words))
+        return VocabularyLimit(reading.read_words(words))
     if sum(value is not None for value in targets.values()) != 1:
         raise UsageError("Say how far to prune by one of --threshold, --ngrams and --size.")
     if method == Method.entropy:
@@ -192,16 +192,3 @@ def parse_counts(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
         raise UsageError(f"{text!r} are no counts; write one an order, such as 0,0,1.") from None
-
-
-def read_words(path: Path) -> tuple[str, ...]:
-    """The words of a file, divided by white space. Raises InputError if it can't be read or has none."""
-    try:
-        words = tuple(path.read_text(encoding="utf-8").split())
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 at byte {error.start:,}; store the word list in UTF-8.") from None
-    except OSError as error:
-        raise InputError(f"{path}: the word list can't be read ({error.strerror}).") from None
-    if not words:
-        raise InputError(f"{path}: holds no words; write those that stay, divided by white space.")
-    return words

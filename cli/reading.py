@@ -12,6 +12,7 @@ from lmkit.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from lmkit.text.options import TextOptions
+    from lmkit.text.vocabulary import Vocabulary
 
 MODELS_FOLDER = Path("models")
 _SPLITS = ("train", "valid", "test", "all")
@@ -114,6 +115,39 @@ def model_path(name: str) -> Path:
     if not found:
         raise InputError(f"There is no model in the folder {MODELS_FOLDER.resolve()} yet; train one with `lmkit train-ngram`.")
     return max(found, key=lambda file: file.stat().st_mtime_ns)
+
+
+def known_words(name: str) -> Vocabulary:
+    """The vocabulary of a model, or the words of a text file, divided by white space, each once.
+
+    Raises
+    ------
+    InputError : if there is no such file, or it holds no words.
+    """
+    import lmkit
+    from lmkit.loading import is_model
+    from lmkit.text.vocabulary import SPECIALS, Vocabulary
+
+    path = model_path(name)
+    if is_model(path):
+        return lmkit.load(path).vocabulary  # type: ignore[no-any-return]
+    words = dict.fromkeys(read_words(path))
+    for special in SPECIALS:
+        words.pop(special, None)
+    return Vocabulary.from_tokens(words)
+
+
+def read_words(path: Path) -> tuple[str, ...]:
+    """The words of a file, divided by white space. Raises InputError if it can't be read or has none."""
+    try:
+        words = tuple(path.read_text(encoding="utf-8").split())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 at byte {error.start:,}; store the word list in UTF-8.") from None
+    except OSError as error:
+        raise InputError(f"{path}: the word list can't be read ({error.strerror}).") from None
+    if not words:
+        raise InputError(f"{path}: holds no words; write those that stay, divided by white space.")
+    return words
 
 
 def check_prompt(prompt: str) -> str:

@@ -105,6 +105,14 @@ def command(
     temp: Annotated[
         Path | None, typer.Option(help="Folder for temporary files where --memory asks for them.", show_default="that of --out")
     ] = None,
+    vocabulary: Annotated[
+        str | None,
+        typer.Option(
+            "--vocabulary",
+            help="Know the words of this model, or those in this text file, and no others: for models that are to be mixed or compared.",
+            show_default="those of the corpus",
+        ),
+    ] = None,
     split: options.Split = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -126,6 +134,7 @@ def command(
         parse_size("train-ngram", "memory", memory)
     method.check_held_out(held_out is not None)  # refused before the text is read
     pruning = _pruning(prune, limit_vocab)
+    known = None if vocabulary is None else reading.known_words(vocabulary)
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     text_options = reading.text_options(
         spec,
@@ -158,10 +167,10 @@ def command(
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
     reading.make_folder(target)
     if target.name.endswith((".arpa", ".arpa.gz")):
-        model.fit(train, held_out=other)
+        model.fit(train, held_out=other, vocabulary=known)
         model.write_arpa(target)
     else:
-        model.fit_to_file(train, target, held_out=other)
+        model.fit_to_file(train, target, held_out=other, vocabulary=known)
     seconds = time.perf_counter() - started
 
     validation = _validate(model, spec, part)
@@ -185,10 +194,10 @@ def command(
 def _pruning(counts: str | None, words: Path | None) -> list[Pruning]:
     """What is dropped as the model is made. Raises UsageError or InputError."""
     from lmkit.ngram.pruning import CountCutoffs, VocabularyLimit
-    from lmkit_cli.prune import parse_counts, read_words
+    from lmkit_cli.prune import parse_counts
 
     cutoffs: list[Pruning] = [] if counts is None else [CountCutoffs(parse_counts(counts))]
-    return cutoffs if words is None else [*cutoffs, VocabularyLimit(read_words(words))]
+    return cutoffs if words is None else [*cutoffs, VocabularyLimit(reading.read_words(words))]
 
 
 def _smoothing(name: str, *, discount: str | None, **parameters: Any) -> Smoothing:

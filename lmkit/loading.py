@@ -51,6 +51,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     return getattr(importlib.import_module(module), name).from_container(container)
 
 
+def is_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as one of the model files that `load` opens."""
+    path = Path(path)
+    return path.is_file() and (_is_arpa(path) or _begins_as_kenlm(path) or is_container(path))
+
+
 def _begins_as_kenlm(path: Path) -> bool:
     from lmkit.ngram.formats.kenlm_binary.header import is_kenlm_binary
 

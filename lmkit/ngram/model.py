@@ -116,7 +116,7 @@ class NgramLanguageModel(Estimator):
 
     # -- training --------------------------------------------------------------------------------------------------------------------------
 
-    def fit(self, corpus: Any, y: None = None, *, held_out: Any = None) -> NgramLanguageModel:
+    def fit(self, corpus: Any, y: None = None, *, held_out: Any = None, vocabulary: Vocabulary | None = None) -> NgramLanguageModel:
         """Count and smooth.
 
         Parameters
@@ -125,21 +125,25 @@ class NgramLanguageModel(Estimator):
         y : ignored, for scikit-learn's sake.
         held_out : a second text, read as the first, on which the smoothing method tunes what it does not compute by formula
             (`jelinek-mercer`, and methods with discount="tuned").
+        vocabulary : the words that the model knows, such as another model's with which it is to be mixed; others are `<unk>`. None takes
+            those of the text. Not together with `min_count` or `max_vocabulary_size`.
 
         Raises
         ------
         InvalidParameterError : if a parameter is outside its range, or a held-out text is missing or of no use.
         InputError : if the text can't be read or has no tokens.
         """
-        self._estimate(corpus, held_out, None)
+        self._estimate(corpus, held_out, None, vocabulary)
         return self
 
-    def fit_to_file(self, corpus: Any, path: str | os.PathLike[str], *, held_out: Any = None) -> NgramLanguageModel:
+    def fit_to_file(
+        self, corpus: Any, path: str | os.PathLike[str], *, held_out: Any = None, vocabulary: Vocabulary | None = None
+    ) -> NgramLanguageModel:
         """`fit` and `save` in one, with less memory: the file is written while the n-grams are estimated, and the model is mapped from it.
 
         Parameters
         ----------
-        corpus, held_out : as for `fit`.
+        corpus, held_out, vocabulary : as for `fit`.
         path : the model file; the same bytes as `save` would write.
 
         Raises
@@ -147,7 +151,7 @@ class NgramLanguageModel(Estimator):
         InvalidParameterError, InputError : as `fit`.
         OutputError : if the file can't be written; what stood at `path` before is then untouched.
         """
-        self._estimate(corpus, held_out, Path(path))
+        self._estimate(corpus, held_out, Path(path), vocabulary)
         return self
 
     def fit_counts(
@@ -178,7 +182,7 @@ class NgramLanguageModel(Estimator):
         self._accept(outcome, options, [], {} if origin is None else {"corpus": origin}, other)
         return self
 
-    def _estimate(self, corpus: Any, held_out: Any, path: Path | None) -> None:
+    def _estimate(self, corpus: Any, held_out: Any, path: Path | None, known: Vocabulary | None) -> None:
         """Train, and write a file if there is a path."""
         order = check_int("NgramLanguageModel", "order", self.order, minimum=1, maximum=MAXIMUM_ORDER)
         method = get_method(self.smoothing)
@@ -187,7 +191,7 @@ class NgramLanguageModel(Estimator):
         threads = None if self.threads is None else check_int("NgramLanguageModel", "threads", self.threads, minimum=1)
         recipe = Recipe(order, method, as_prunings(self.pruning), memory, as_path(self.temp), threads)
         encoded = as_corpus(corpus, self.reading or TextOptions())
-        vocabulary = self._choose_vocabulary(encoded)
+        vocabulary = self._choose_vocabulary(encoded, known)
         other = None if held_out is None else as_corpus(held_out, encoded.options)
         origin = {"corpus": _corpus_record(encoded)}
 
@@ -226,11 +230,15 @@ class NgramLanguageModel(Estimator):
             "notes": self.notes_,
         }
 
-    def _choose_vocabulary(self, corpus: EncodedCorpus) -> Vocabulary:
+    def _choose_vocabulary(self, corpus: EncodedCorpus, known: Vocabulary | None) -> Vocabulary:
         min_count = check_int("NgramLanguageModel", "min_count", self.min_count, minimum=1)
         size = self.max_vocabulary_size
         if size is not None:
             check_int("NgramLanguageModel", "max_vocabulary_size", size, minimum=4)
+        if known is not None and (min_count > 1 or size is not None):
+            raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
+        if known is not None:
+            return known.counted_in(corpus.vocabulary)
         if min_count == 1 and size is None:
             return corpus.vocabulary
         return corpus.vocabulary.cut(min_count=min_count, max_size=size)

@@ -190,6 +190,14 @@ class Vocabulary:
         kept_counts[self.UNK] += counts[first:].sum() - kept_counts[first:].sum()
         return self.select(kept, kept_counts)
 
+    def counted_in(self, other: Vocabulary) -> Vocabulary:
+        """The same words with the counts that `other` has of them; its further words count for `<unk>`. Without counts if it has none."""
+        if other.counts is None:
+            return Vocabulary(self._blob, self._offsets)
+        counts = np.zeros(len(self), np.int64)
+        np.add.at(counts, self.map_from(other), other.counts)
+        return Vocabulary(self._blob, self._offsets, counts)
+
     def select(self, ids: np.ndarray, counts: np.ndarray | None = None) -> Vocabulary:
         """The tokens with these ids, numbered in this order. ids: int (V',), beginning 0, 1, 2."""
         blob, offsets = gather_strings(self._blob, self._offsets, ids)

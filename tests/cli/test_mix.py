@@ -76,3 +76,21 @@ def test_other_vocabularies_need_a_word_of_the_user_s(run, fails, folder: Path) 
     assert "--union-vocabulary" in fails("mix", folder / "a.lm", folder / "c.lm", *options, code=2)
     assert run("mix", folder / "a.lm", folder / "c.lm", *options, "--union-vocabulary").code == 0
     assert "is read as well" in fails("mix", folder / "a.lm", folder / "b.lm", "--weights", "1,0", "--out", folder / "a.lm", code=2)
+
+
+def test_models_trained_with_one_vocabulary_can_be_mixed(run, folder: Path) -> None:
+    (folder / "c.txt").write_text("other words w1 w1\nw2 w1\n", encoding="utf-8")
+    answer = run("train-ngram", folder / "c.txt", "--order", 2, "--vocabulary", folder / "a.lm", "--out", folder / "c.lm", "--json").json
+    assert answer["vocabulary_hash"] == lmkit.load(folder / "a.lm").vocabulary.hash
+    options = ["--held-out", folder / "held.txt", "--out", folder / "m.lm"]
+    assert run("mix", folder / "a.lm", folder / "c.lm", *options).code == 0
+    (folder / "words.txt").write_text("w1 w2\nw1 <unk>\n", encoding="utf-8")
+    answer = run(
+        "train-ngram", folder / "c.txt", "--order", 2, "--vocabulary", folder / "words.txt", "--out", folder / "d.lm", "--json"
+    ).json
+    assert answer["vocabulary_size"] == 5
+
+
+def test_a_given_vocabulary_excludes_a_cut(fails, folder: Path) -> None:
+    options = ["--vocabulary", folder / "a.lm", "--min-count", 2, "--out", folder / "d.lm"]
+    assert "leave out min_count" in fails("train-ngram", folder / "b.txt", *options, code=2)

@@ -196,3 +196,20 @@ def test_counts_that_don_t_go_together_are_refused() -> None:
         merge_counts([with_ends[0]], [with_ends[1]], [0])
     with pytest.raises(UsageError, match="sentence boundaries"):
         NgramLanguageModel(smoothing="witten-bell", reading=TextOptions(sentences="none")).fit_counts(*with_ends)
+
+
+@pytest.mark.parametrize("smoothing", ["modified-kneser-ney", "kneser-ney", "witten-bell", "katz", "jelinek-mercer", "additive"])
+def test_a_given_vocabulary_is_kept_with_words_that_never_occur(smoothing: str) -> None:
+    other = NgramLanguageModel(order=2).fit(B)
+    model = NgramLanguageModel(order=3, smoothing=smoothing).fit(A, vocabulary=other.vocabulary)
+    assert model.vocabulary == other.vocabulary
+    assert model.vocabulary.counts is not None
+    assert model.vocabulary.counts.sum() == sum(map(len, A))
+    state = model.initial_state()
+    for word in ("w1", "w15"):  # the second one is not in the text
+        assert np.exp(model.log_probs(state)).sum() == pytest.approx(1, abs=3e-6)
+        state = model.advance(state, [model.vocabulary.id(word)])
+    pruned = prune(model, RelativeEntropy(ngrams=len(model.vocabulary) + 30))
+    assert np.exp(pruned.log_probs(pruned.initial_state())).sum() == pytest.approx(1, abs=3e-6)
+    mixed = mix([model, other], [0.5, 0.5])
+    assert np.exp(mixed.log_probs(mixed.initial_state())).sum() == pytest.approx(1, abs=3e-6)
