@@ -68,6 +68,7 @@ def command(
         raise UsageError("--held-out measures what --quantize costs; give both or neither.")
     reading.check_output(target)
     import lmkit
+    from lmkit._container import is_container
 
     model = lmkit.load(path)
     if form == Format.lm:
@@ -84,8 +85,9 @@ def command(
 
         write = kenlm_binary.write_probing if form == Format.kenlm_probing else kenlm_binary.write_trie
         write(target, model.fast_trie(), model.vocabulary)
-    for entry in model.notes_:
-        output.note(f"Note: {entry}")
+    if not is_container(path):  # what reading a foreign file met; lmkit's own holds what its training met, told then
+        for entry in model.notes_:
+            output.note(f"Note: {entry}")
     size = target.stat().st_size
     if json:
         measured = {} if cost is None else {"perplexity": cost[0], "perplexity_quantized": cost[1]}
