@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Method(enum.StrEnum):
     entropy = "entropy"
     kneser_ney = "kneser-ney"
-    count = "count"
+    counts = "count"  # not `count`, a method of str
     vocabulary = "vocabulary"
 
 
@@ -147,7 +147,7 @@ def _method(
     from lmkit.ngram.pruning import CountCutoffs, RelativeEntropy, RevisedKneserNey, VocabularyLimit
 
     if method is None:
-        method = Method.count if counts is not None else Method.vocabulary if words is not None else _suited(model)
+        method = Method.counts if counts is not None else Method.vocabulary if words is not None else _suited(model)
     targets = {"threshold": threshold, "ngrams": ngrams, "size": size}
     typed = {
         **{f"--{name}": value for name, value in targets.items()},
@@ -158,13 +158,13 @@ def _method(
     takes = {
         Method.entropy: ("--threshold", "--ngrams", "--size"),
         Method.kneser_ney: ("--threshold", "--ngrams", "--size", "--loss"),
-        Method.count: ("--counts",),
+        Method.counts: ("--counts",),
         Method.vocabulary: ("--words",),
     }[method]
     for name, value in typed.items():
         if value is not None and name not in takes:
             raise UsageError(f"{name} is not for --method {method.value}, which takes {', '.join(takes)}.")
-    if method == Method.count:
+    if method == Method.counts:
         if counts is None:
             raise UsageError("--method count takes --counts, such as --counts 0,0,1.")
         return CountCutoffs(parse_counts(counts))

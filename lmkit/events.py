@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class ScoredEvents:
 
     def __getitem__(self, chosen: slice) -> ScoredEvents:
         """The events of a slice, as views."""
-        columns = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        columns: dict[str, Any] = {name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         return dataclasses.replace(self, **columns)
 
     def perplexity(self, *, include_oov: bool = True, include_ends: bool = True) -> float:
