@@ -68,7 +68,8 @@ def place_records(ids, offsets, low, high, boundaries, layout, first_part, last_
     keep = len(records) > 0
     for sentence in range(low, high):
         start, stop = offsets[sentence], offsets[sentence + 1]
-        window[:] = padding
+        for key in range(keys):
+            window[key] = padding[key]
         end = stop if boundaries else stop - 1  # the last word: a record of its own would tell no more than its count
         for position in range(end, start - 2 if boundaries else start - 1, -1):
             word = np.uint64(2) if position == stop else np.uint64(ids[position]) if position >= start else np.uint64(1)
@@ -202,7 +203,9 @@ def radix_sort(records, spare, low, high, key, keys, histogram):
     passes = (bits + _DIGIT_BITS - 1) // _DIGIT_BITS
     digit = (bits + passes - 1) // passes
     mask = np.uint64((1 << digit) - 1)
-    histogram[:passes, : 1 << digit] = 0
+    for step in range(passes):
+        for bucket in range(1 << digit):
+            histogram[step, bucket] = 0
     for i in range(low, high):
         value = records[i * keys + key] >> np.uint64(lowest)
         for step in range(passes):
@@ -227,7 +230,7 @@ def radix_sort(records, spare, low, high, key, keys, histogram):
 @kernel
 def sort_runs(records, spare, count, key, keys, histogram, stack):
     """Sort each run of records that agree in the keys in front of `key`; the records are sorted by those."""
-    low = 0
+    low = np.int64(0)
     while low < count:
         high = low + 1
         while high < count and records[high * keys + key - 1] == records[low * keys + key - 1]:
@@ -240,7 +243,8 @@ def sort_runs(records, spare, count, key, keys, histogram, stack):
         size = high - low
         if size >= _RADIX_LEAST:
             if radix_sort(records, spare, low, high, key, keys, histogram):
-                records[low * keys : high * keys] = spare[low * keys : high * keys]
+                for i in range(low * keys, high * keys):
+                    records[i] = spare[i]
         elif size > _INSERTION_MOST:
             comparison_sort(records, low, high, key, keys, stack)
         elif size > 1:
@@ -251,11 +255,12 @@ def sort_runs(records, spare, count, key, keys, histogram, stack):
 @kernel
 def sort_records(records, spare, count, keys, histogram, stack):
     """Sort records[:count]; returns whether the result lies in `spare`."""
+    first = np.int64(0)  # as a plain 0 it would make Numba compile all below once more
     if count < _RADIX_LEAST:
-        comparison_sort(records, 0, count, 0, keys, stack)
+        comparison_sort(records, first, count, first, keys, stack)
         return False
-    moved = radix_sort(records, spare, 0, count, 0, keys, histogram)
-    for key in range(1, keys):
+    moved = radix_sort(records, spare, first, count, first, keys, histogram)
+    for key in range(first + 1, keys):
         if moved:
             sort_runs(spare, records, count, key, keys, histogram, stack)
         else:
@@ -278,7 +283,8 @@ def compare_neighbours(records, count, layout, order, common, lengths, sizes):
         words = words_in_last if last else words_a_key
         for zeros in range(65):
             first_word_of_bit[last, zeros] = max(0, zeros - (64 - words * bits)) // bits
-    sizes[:] = 0
+    for level in range(order):
+        sizes[level] = 0
     changes = np.zeros((order + 2, order + 2), np.int64)  # by (common, length)
     for i in range(count):
         length = order
@@ -305,7 +311,8 @@ def compare_neighbours(records, count, layout, order, common, lengths, sizes):
         changes[shared, length] += 1
     for shared in range(order + 1):
         for length in range(shared + 1, order + 1):
-            sizes[shared:length] += changes[shared, length]
+            for level in range(shared, length):
+                sizes[level] += changes[shared, length]
 
 
 @kernel

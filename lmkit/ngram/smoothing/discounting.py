@@ -78,7 +78,7 @@ def _levels(
             notes += [note] if note else []
             discounts.append(chosen.tolist()[1:])
             if order == 1:
-                lower = discounted_unigrams(counts, here, chosen, interpolated=interpolated, types_weight=types_weight)
+                lower = discounted_unigrams(counts, here, chosen, interpolated=interpolated, types_weight=types_weight).astype(precision)
             else:
                 level, below = counts.levels[order - 1], counts.levels[order - 2]
                 bands = workspace.bands(len(below), lower.itemsize) if interpolated else [(0, len(below))]
