@@ -164,7 +164,7 @@ class Model:
     >>> lmkit.NgramLanguageModel(order=3).fit("the cat sat\\nthe dog sat").write_arpa(path)
     >>> model = Model(path)
     >>> round(model.score("the cat sat"), 3), "dog" in model
-    (-0.99, True)
+    (-0.806, True)
     """
 
     def __init__(self, path: str | bytes | os.PathLike[str], config: Config | None = None) -> None:

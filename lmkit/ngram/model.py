@@ -89,7 +89,7 @@ class NgramLanguageModel(Estimator):
     >>> from lmkit import NgramLanguageModel
     >>> model = NgramLanguageModel(order=3).fit("the cat sat\\nthe cat ran\\nthe dog sat")
     >>> round(model.perplexity("the dog ran"), 2)
-    3.37
+    4.06
     """
 
     def __init__(
