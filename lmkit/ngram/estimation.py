@@ -96,7 +96,7 @@ def estimate(
     text = Text(corpus.ids_in(vocabulary), corpus.sentence_offsets, boundaries)
     folder = recipe.temp or (path.parent if path is not None else Path(tempfile.gettempdir()))
     if recipe.temp is not None and not recipe.temp.is_dir():
-        raise UsageError(f"{recipe.temp}: is no folder, so temporary files can't go there. Make it, or name another one with --temp.")
+        raise UsageError(f"{recipe.temp}: is no folder, so temporary files can't go there; make it, or name another one with --temp.")
     straight = path if not recipe.prunings else None
     workspace = make_workspace(
         text, len(vocabulary), recipe.order, memory=recipe.memory, folder=folder, threads=recipe.threads, target=straight

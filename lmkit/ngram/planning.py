@@ -12,6 +12,7 @@ import numpy as np
 from lmkit import _memory
 from lmkit.errors import InvalidParameterError, OutputError
 from lmkit.ngram._partitions import Layout, Text
+from lmkit.ngram.counting import NARROW_LIMIT
 from lmkit.ngram.workspace import DiskWorkspace, Workspace
 
 LEAST_MEMORY = 32 << 20
@@ -19,6 +20,8 @@ LEAST_MEMORY = 32 << 20
 _SKETCHED_ORDERS = 8
 _MARGIN = 1.06  # the estimate's standard error is 1.6 %
 _WORD_BYTES = 72  # a word's share of the arrays that stay in memory: counts, children, partitions
+_PROGRAM_BYTES = 1 << 24  # kernels that are yet to be loaded
+_SORTING_BYTES = 1 << 27  # buffers of two threads that sort
 _NODE_BYTES, _LEAF_BYTES = 20, 12  # in the model file
 
 
@@ -71,14 +74,18 @@ def foresee(text: Text, vocabulary_size: int, order: int, workspace: Workspace, 
     """What estimation will take. `keep_model` : the model stays with the counts, in memory or among the temporary files."""
     sizes = [int(size * _MARGIN) for size in count_distinct(text, order, workspace)]
     sizes[0] = vocabulary_size
-    largest, last = max(sizes), sizes[-1]
-    levels = 16 * sum(sizes)  # word, suffix, count, first child
-    passing = 16 * largest  # adjusted counts, probabilities of two orders, back-off weights
-    model = _NODE_BYTES * (sum(sizes) - last) + _LEAF_BYTES * last
-    records = (int(text.offsets[-1] - text.offsets[0]) + len(text.offsets)) * Layout.of(vocabulary_size, order).keys * 8
+    positions = int(text.offsets[-1] - text.offsets[0]) + len(text.offsets) * 2
+    item = 8 if positions >= NARROW_LIMIT else 4
+    levels = [size * (4 + 2 * item + (item if n + 1 < order else 0)) for n, size in enumerate(sizes)]  # words, suffixes, counts, children
+    nodes = [_NODE_BYTES * size for size in sizes[:-1]] + [_LEAF_BYTES * sizes[-1]]
+    estimating = []
+    for n in range(order):  # those from order n on are there, and probabilities and back-off weights of the two at work
+        passing = sizes[n] * item + (8 * sizes[n - 1] if n else 0)
+        estimating.append(sum(levels[max(n - 1, 0) :]) + passing + (sum(nodes[:n]) if keep_model else 0))
+    records = positions * Layout.of(vocabulary_size, order).keys * 8
     words = _WORD_BYTES * vocabulary_size
-    beside = model if keep_model else 0
-    return Needs(max(levels + passing + beside, min(records, 1 << 28) + levels) + words, levels + passing + beside, model, words)
+    most = max(estimating)
+    return Needs(max(most, records, _SORTING_BYTES + sum(levels)) + words, most + (nodes[-1] if keep_model else 0), sum(nodes), words)
 
 
 def make_workspace(
@@ -114,9 +121,9 @@ def make_workspace(
         _check_space(target.parent, needs.model, "the model", "--out")
     if taken + needs.in_memory <= memory:
         return Workspace(threads)
-    room = memory - taken - needs.words
+    room = memory - taken - needs.words - _PROGRAM_BYTES
     if room < LEAST_MEMORY:
-        least = _memory.show_size(taken + needs.words + LEAST_MEMORY)
+        least = _memory.show_size(memory - room + LEAST_MEMORY)
         raise InvalidParameterError(
             f"The 'memory' parameter of NgramLanguageModel must be at least {least} for this text with its {vocabulary_size:,} words. "
             f"Got {_memory.show_size(memory)} instead."
@@ -131,9 +138,9 @@ def _check_space(folder: Path, needed: int, what: str, option: str) -> None:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise OutputError(f"{folder}: can't be used for {what} ({error.strerror or error}). Name another folder with {option}.") from None
+        raise OutputError(f"{folder}: can't be used for {what} ({error.strerror or error}); name another folder with {option}.") from None
     if free < needed:
         raise OutputError(
-            f"{folder}: has {_memory.show_size(free)} free, and {what} will take about {_memory.show_size(needed)}. Free some space or "
+            f"{folder}: has {_memory.show_size(free)} free, and {what} will take about {_memory.show_size(needed)}; free some space or "
             f"name another place with {option}."
         )

@@ -284,6 +284,6 @@ def disk_error(error: OSError, folder: Path) -> OutputError:
     """One sentence about a temporary file that can't be written."""
     if error.errno in (28, 122, 27):  # ENOSPC, EDQUOT, EFBIG
         return OutputError(
-            f"{folder}: the disk is full, so the counts could not be kept there. Free some space or name another folder with --temp."
+            f"{folder}: the disk is full, so the counts could not be kept there; free some space or name another folder with --temp."
         )
     return explain_write_error(error, folder / "temporary file")

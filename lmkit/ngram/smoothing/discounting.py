@@ -21,13 +21,15 @@ from lmkit.ngram.smoothing.base import (
     predictable_words,
     with_conventions,
 )
-from lmkit.ngram.workspace import Workspace
+from lmkit.ngram.workspace import Workspace, let_go
 
 CountsOfOrder = Callable[[int], np.ndarray]
 """order -> int (G,): the counts that a method discounts, raw or adjusted."""
 
 FALLBACK_DISCOUNT = 0.75
 """Used for an order whose counts of counts give none; what Church and Gale 1991 measured."""
+
+_BLOCK = 1 << 20  # n-grams looked at between two times that they are let go of, where they lie on disk
 
 DiscountsOfOrder = Callable[[int, np.ndarray], tuple[np.ndarray, str | None]]
 """(order, its counts) -> float64 (K+1,) discounts of counts 0 .. K and more, and a sentence for the user or None."""
@@ -177,6 +179,15 @@ def discounted_unigrams(
     return with_conventions(probability, counts.boundaries)
 
 
+def count_of_counts(here: np.ndarray, highest: int) -> np.ndarray:
+    """int64 (highest + 1,): how many n-grams have count 0, 1, ..., highest."""
+    result = np.zeros(highest + 1, np.int64)
+    for start in range(0, len(here), _BLOCK):
+        result += kernels.count_of_counts(here[start : start + _BLOCK], highest)
+        let_go(here)
+    return result
+
+
 def constant(values: np.ndarray) -> DiscountsOfOrder:
     """The same discounts for every order."""
     return lambda order, here: (values, None)
@@ -184,7 +195,7 @@ def constant(values: np.ndarray) -> DiscountsOfOrder:
 
 def choose_discount(order: int, here: np.ndarray) -> tuple[np.ndarray, str | None]:
     """(0, D) with D = n1 / (n1 + 2 n2), the leaving-one-out estimate of Ney, Essen and Kneser 1994, or 0.75 and a sentence why."""
-    n = kernels.count_of_counts(here, 2)
+    n = count_of_counts(here, 2)
     for k in (1, 2):
         if n[k] == 0:
             return np.array([0.0, FALLBACK_DISCOUNT]), (

@@ -13,9 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from lmkit.ngram.counting import NgramCounts
-from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
-from lmkit.ngram.smoothing.discounting import check_discount, discounted, discounts_chosen
+from lmkit.ngram.smoothing.discounting import check_discount, count_of_counts, discounted, discounts_chosen
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """Used for an order whose counts of counts give none, as lmplz --discount_fallback does."""
@@ -86,7 +85,7 @@ def _fallback(order: int, why: str) -> tuple[np.ndarray, str]:
 
 def _count_of_counts(counts: NgramCounts, order: int, adjusted: np.ndarray) -> np.ndarray:
     """As lmplz counts them: below the highest order, the n-gram that is last in suffix order enters with its raw count."""
-    result = kernels.count_of_counts(adjusted, 4)
+    result = count_of_counts(adjusted, 4)
     if counts.boundaries and order < counts.order and len(counts.last_path) >= order:
         index = counts.last_path[order - 1]
         raw = int(counts.levels[order - 1].counts[index])
