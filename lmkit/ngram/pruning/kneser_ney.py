@@ -84,20 +84,27 @@ def _search(start: _State, budget: Budget) -> tuple[_State, float]:
     losses = np.append(np.sort(score[np.isfinite(score)]), np.inf)
     best = start.pruned(math.inf)
     low, high = 0, len(losses) - 1  # ranks whose losses keep too much, and little enough
-    above, below = budget.used(start.sizes), budget.used(best.sizes)
     slack = int(_CLOSE * budget.limit)
+    wanted = budget.limit - slack / 2
+    over, under = budget.used(start.sizes) - wanted, wanted - budget.used(best.sizes)
+    spare = budget.limit - budget.used(best.sizes)
+    last_fitted: bool | None = None
     with _progress.Progress("searching the threshold", _TRIALS, "trial") as progress:
-        for trial in range(_TRIALS):
-            if high - low <= 1 or budget.limit - below <= slack:
+        for _ in range(_TRIALS):
+            if high - low <= 1 or spare <= slack:
                 break
-            share = (above - budget.limit + slack / 2) / max(above - below, 1) if trial % 3 < 2 else 0.5
+            share = over / (over + under) if over > 0 and under > 0 else 0.5
             middle = min(max(low + int((high - low) * share), low + 1), high - 1)
             state = start.pruned(float(losses[middle]))
             used = budget.used(state.sizes)
-            if used <= budget.limit:
-                high, below, best = middle, used, state
+            fits = used <= budget.limit
+            if fits:
+                high, under, best, spare = middle, wanted - used, state, budget.limit - used
+                over /= 2 if last_fitted else 1  # twice on one side: the Illinois rule pulls the next trial to the other
             else:
-                low, above = middle, used
+                low, over = middle, used - wanted
+                under /= 2 if last_fitted is False else 1
+            last_fitted = fits
             progress.advance()
     return best, float(losses[high])
 
