@@ -1,11 +1,12 @@
-"""From a text to a model that answers queries: lmkit train-ngram against KenLM's lmplz + build_binary, whole processes, in turn.
+"""From a text to a model that answers queries: lmkit train-ngram against KenLM's lmplz and build_binary, whole processes, in turn.
 
-    python benchmarks/ngram_estimation.py TEXT [--order 5] [--rounds 5] [--kenlm BIN_FOLDER]
+    python benchmarks/ngram_estimation.py TEXT [--order 5] [--rounds 5] [--kenlm BIN_FOLDER] [--arpa] [--bounds 1G,500M]
 
-BIN_FOLDER holds lmplz and build_binary, built from kpu/kenlm with CMAKE_BUILD_TYPE=Release and -O3 -march=native. Without it lmkit's own
-figures are printed.
-KenLM runs with its default of all cores and 80 % of the memory; its binary is built in both of its forms, probing (faster queries) and
-trie (smaller). lmkit's kernels are cached by the warm-up run, its cache of encoded texts is cleared before every run.
+BIN_FOLDER holds lmplz and build_binary, built from kpu/kenlm with CMAKE_BUILD_TYPE=Release and -O3 -march=native. Without it lmkit's
+own figures are printed. KenLM runs with its default of all cores and 80 % of the memory; its binary is built in both of its forms, probing
+(faster queries) and trie (smaller). lmkit's kernels are cached by the warm-up run, its cache of encoded texts is cleared before every run,
+so that it reads the text each time as lmplz does. --arpa lets lmkit write ARPA, too, as lmplz does; --bounds runs it with --memory set to
+each of these.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import argparse
 import shutil
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from harness import Run, alternate, lmkit_command, report, run_all, run_command, summary
+from harness import Run, alternate, lmkit_command, report, run_command, summary
 
 
 def main() -> None:
@@ -25,19 +27,30 @@ def main() -> None:
     parser.add_argument("--order", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kenlm", type=Path, help="folder with lmplz and build_binary")
+    parser.add_argument("--forms", default="probing,trie", help="of KenLM's binary")
     parser.add_argument("--memory", default="80%", help="lmplz -S")
     parser.add_argument("--name", default="ngram_estimation", help="of the result file")
+    parser.add_argument("--arpa", action="store_true", help="let lmkit write ARPA, too")
+    parser.add_argument("--bounds", default="", help="lmkit's --memory: run it with each of these, too")
     options = parser.parse_args()
+    bounds = [bound for bound in options.bounds.split(",") if bound]
+    forms = options.forms.split(",")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        contestants = {"lmkit": lambda: lmkit_run(options, work)}
-        if options.kenlm and (options.kenlm / "lmplz").exists():
-            contestants["lmplz + build_binary probing"] = lambda: kenlm_run(options, work, "probing")
-            contestants["lmplz + build_binary trie"] = lambda: kenlm_run(options, work, "trie")
+        contestants = {"lmkit": partial(lmkit_run, options, work)}
+        contestants |= {f"lmkit --memory {bound}": partial(lmkit_run, options, work, "--memory", bound) for bound in bounds}
+        if options.arpa:
+            contestants["lmkit, ARPA"] = partial(lmkit_run, options, work, name="lmkit.arpa")
+        with_kenlm = options.kenlm is not None and (options.kenlm / "lmplz").exists()
+        if with_kenlm:
+            contestants["lmplz"] = partial(lmplz_run, options, work)
+            contestants |= {f"build_binary {form}": partial(build_run, options, work, form) for form in forms}
         else:
             print("KenLM's programs were not found (--kenlm BIN_FOLDER), so these are lmkit's figures alone.")
         runs = alternate(contestants, options.rounds)
         sizes = {path.name: path.stat().st_size for path in work.iterdir() if path.is_file()}
+    for form in forms if with_kenlm else []:
+        runs[f"lmplz + build_binary {form}"] = [a + b for a, b in zip(runs["lmplz"], runs.pop(f"build_binary {form}"), strict=True)]
     details = {
         "text_bytes": options.text.stat().st_size,
         "order": options.order,
@@ -47,18 +60,20 @@ def main() -> None:
     report(options.name, summary(runs, "lmkit"), details)
 
 
-def lmkit_run(options: argparse.Namespace, work: Path) -> Run:
+def lmkit_run(options: argparse.Namespace, work: Path, *further: str, name: str = "lmkit.lm") -> Run:
     cache = work / "cache"
     shutil.rmtree(cache, ignore_errors=True)
-    command = lmkit_command("train-ngram", str(options.text), "--order", str(options.order), "--out", str(work / "lmkit.lm"), "--quiet")
+    command = lmkit_command("train-ngram", str(options.text), "--order", str(options.order), "--out", str(work / name), "--quiet", *further)
     return run_command(command, env={"LMKIT_CACHE": str(cache), "NUMBA_CACHE_DIR": str(work / "kernels")})
 
 
-def kenlm_run(options: argparse.Namespace, work: Path, form: str) -> Run:
-    arpa, binary = work / "kenlm.arpa", work / f"kenlm.{form}"
+def lmplz_run(options: argparse.Namespace, work: Path) -> Run:
     lmplz = [str(options.kenlm / "lmplz"), "-o", str(options.order), "-S", options.memory, "-T", str(work), "--discount_fallback"]
-    build = [str(options.kenlm / "build_binary"), form, str(arpa), str(binary)]
-    return run_all((lmplz, options.text, arpa), (build, None, None))
+    return run_command(lmplz, stdin=options.text, stdout=work / "kenlm.arpa")
+
+
+def build_run(options: argparse.Namespace, work: Path, form: str) -> Run:
+    return run_command([str(options.kenlm / "build_binary"), form, str(work / "kenlm.arpa"), str(work / f"kenlm.{form}")])
 
 
 def kenlm_version(folder: Path | None) -> str | None:
