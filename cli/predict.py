@@ -40,10 +40,12 @@ def command(
             }
         )
         return
-    rows = [
-        [str(rank), output.clipped(word.token), f"{word.probability:.6f}", str(word.ngram_length)] for rank, word in enumerate(words, 1)
-    ]
-    output.result(output.table(["", "next", "probability" if loaded.is_normalised else "score", "n-gram"], rows, right=(0, 2, 3)))
+    rows = [[str(rank), output.clipped(word.token), f"{word.probability:.6f}"] for rank, word in enumerate(words, 1)]
+    headers = ["", "next", "probability" if loaded.is_normalised else "score"]
+    if all(word.ngram_length is not None for word in words):  # a mixture has none
+        headers.append("n-gram")
+        rows = [[*row, str(word.ngram_length)] for row, word in zip(rows, words, strict=True)]
+    output.result(output.table(headers, rows, right=[column for column in range(len(headers)) if column != 1]))
     if not loaded.is_normalised:
         output.result("These scores don't sum to one: they are no probabilities.")
         return
