@@ -1,4 +1,4 @@
-"""Count cut-offs and vocabulary limits against lmplz itself, on random texts. Needs the program: set LMPLZ to its path, or have it on PATH."""
+"""Count cut-offs and vocabulary limits against lmplz itself, on random texts. Needs the program: LMPLZ=PATH, or have it on PATH."""
 
 from __future__ import annotations
 
