@@ -56,6 +56,10 @@ def link_children(start, stop, suffix_low, suffix_high, first_child, context_suf
         if low == high or not suffix_low <= suffix < suffix_high:
             continue
         at, end = np.int64(first_child_below[suffix]), np.int64(first_child_below[suffix + 1])
+        if high - low == end - at:  # the same words
+            for ngram in range(low, high):
+                suffixes[ngram] = at + ngram - low
+            continue
         for ngram in range(low, high):
             word = words[ngram]
             step = np.int64(8)
@@ -78,9 +82,11 @@ def link_children(start, stop, suffix_low, suffix_high, first_child, context_suf
 @kernel
 def count_extensions(suffixes, low, high, extensions):
     """extensions[s] += the number of distinct n-grams with suffix s, low <= s < high: N1+(. w) of Kneser and Ney 1995."""
-    for suffix in suffixes:
-        if low <= suffix < high:
-            extensions[suffix] += 1
+    for i in range(len(suffixes)):
+        if i + _AHEAD < len(suffixes):
+            prefetch(extensions, np.int64(suffixes[i + _AHEAD]))
+        if low <= suffixes[i] < high:
+            extensions[suffixes[i]] += 1
 
 
 @kernel
