@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : the words after the program's name; `sys.argv` if left out.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    gc.set_threshold(100_000, 20, 20)  # imports make many objects that stay: looking through them again and again takes a sixth of the start
+    gc.set_threshold(100_000, 20, 20)  # imports make many objects that stay; going over them again and again is a sixth of the start
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # a replaced stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8 shows escapes
