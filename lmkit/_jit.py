@@ -1,8 +1,8 @@
 """The one decorator that kernels use, and a kernel cache that notices every edit.
 
 Numba keys its cache on the file that defines a kernel, so an edit in a kernel of *another* file that it calls goes unnoticed and the old
-machine code keeps running. Here the key is a hash over the sources of all files named `_kernels*.py` (and this one): an edit
-in any of them recompiles all that is used.
+machine code keeps running. Here the key is a hash over the kernel's own file and all files named `_kernels*.py` that it mentions, and
+that these mention: an edit in any of them recompiles what may use it, and nothing else.
 
 The cache lies in the user's cache folder (`lmkit.paths.cache_folder()`), or where NUMBA_CACHE_DIR points. Nothing is compiled at import:
 kernels carry no signatures, so each is compiled when it is first called.
@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,31 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 @functools.cache
-def kernel_sources_hash() -> str:
-    """sha256 (hex) over the names and contents of all kernel source files of the package, in sorted order."""
+def _kernel_files() -> dict[str, list[Path]]:
+    """The package's kernel files by module name; two packages may have files of one name."""
+    files: dict[str, list[Path]] = {}
+    for path in sorted(_PACKAGE.rglob("_kernels*.py")):
+        files.setdefault(path.stem, []).append(path)
+    return files
+
+
+@functools.cache
+def _mentioned(path: Path) -> frozenset[Path]:
+    """The kernel files whose names a source file mentions, itself included."""
+    names = set(re.findall(r"\b_kernels\w*", path.read_text(encoding="utf-8")))
+    return frozenset({path, *(file for name in names for file in _kernel_files().get(name, ()))})
+
+
+@functools.cache
+def kernel_sources_hash(source: Path) -> str:
+    """sha256 (hex) over a file that defines kernels, this one, and all kernel files that it mentions, directly or through others."""
+    reached: set[Path] = set()
+    ahead = {source, Path(__file__)}
+    while ahead:
+        reached |= ahead
+        ahead = {file for path in ahead for file in _mentioned(path)} - reached
     digest = hashlib.sha256()
-    for path in [Path(__file__), *sorted(_PACKAGE.rglob("_kernels*.py"))]:
+    for path in sorted(reached):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -39,6 +61,7 @@ class _KernelLocator(caching._CacheLocator):  # type: ignore[misc]
     """Tells Numba where a kernel's machine code lies and what makes it stale."""
 
     def __init__(self, function: Callable[..., Any], source: str) -> None:
+        self._source = Path(source)
         self._line = function.__code__.co_firstlineno
         relative = os.path.relpath(source, _PACKAGE.parent).replace(os.sep, ".").replace("..", "")
         root = Path(os.environ.get("NUMBA_CACHE_DIR") or paths.cache_folder() / "kernels")
@@ -48,7 +71,7 @@ class _KernelLocator(caching._CacheLocator):  # type: ignore[misc]
         return self._folder
 
     def get_source_stamp(self) -> str:
-        return kernel_sources_hash()
+        return kernel_sources_hash(self._source)
 
     def get_disambiguator(self) -> str:
         return str(self._line)

@@ -50,6 +50,22 @@ def test_cache_is_used_and_an_edited_callee_is_recompiled(tmp_path: Path) -> Non
     assert run(root) == [31, 1, 1]
 
 
+def test_an_edit_elsewhere_recompiles_nothing(tmp_path: Path) -> None:
+    root = package(tmp_path)
+    assert run(root) == [21, 0, 1]
+    (root / "lmkit" / "_kernels_stranger.py").write_text(CALLEE.format(factor=7))
+    assert run(root) == [21, 1, 1]
+
+
+def test_an_edit_two_files_away_is_noticed(tmp_path: Path) -> None:
+    root = package(tmp_path)
+    (root / "lmkit" / "_kernels_callee.py").write_text("from lmkit._kernels_far import far as callee\n")
+    (root / "lmkit" / "_kernels_far.py").write_text(CALLEE.format(factor=2).replace("def callee", "def far"))
+    assert run(root) == [21, 0, 1]
+    (root / "lmkit" / "_kernels_far.py").write_text(CALLEE.format(factor=3).replace("def callee", "def far"))
+    assert run(root) == [31, 0, 1]
+
+
 def test_kernels_run_without_a_writable_cache(tmp_path: Path) -> None:
     root = package(tmp_path)
     (root / "file").write_text("")
