@@ -15,7 +15,7 @@ from reference import text_twin
 from lmkit import _container
 from lmkit.errors import FormatError, InvalidParameterError
 from lmkit.text import Vocabulary, as_corpus
-from lmkit.text.vocabulary import _first_bad_byte
+from lmkit.text.strings import first_bad_byte
 
 SPECIALS = ["<unk>", "<s>", "</s>"]
 TOKEN = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(lambda token: token not in SPECIALS)
@@ -167,7 +167,7 @@ def test_damaged_tensors(tensors: dict[str, np.ndarray], message: str) -> None:
     st.lists(st.one_of(st.text(max_size=4).map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=3))).map(b"".join)
 )
 def test_the_shortcut_to_check_utf_8(data: bytes) -> None:
-    assert _first_bad_byte(np.frombuffer(data, np.uint8)) == text_twin.first_bad_byte(data)
+    assert first_bad_byte(np.frombuffer(data, np.uint8)) == text_twin.first_bad_byte(data)
 
 
 def test_doubles_in_a_file_are_noticed_at_the_first_look_up() -> None:
