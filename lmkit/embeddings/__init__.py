@@ -1,0 +1,1 @@
+"""Word vectors: word2vec and fastText, their training, search and files."""
