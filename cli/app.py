@@ -40,6 +40,7 @@ COMMANDS: dict[str, Row] = {
     "prune": Row("prune", "Take n-grams out of a model, to a threshold, a number of n-grams or a size."),
     "count": Row("count", "Count the n-grams of a corpus."),
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
+    "huffman": Row("huffman", "Show the Huffman code and path of each word of a list with counts."),
     "plot": Row("plot", "Draw pictures of a corpus."),
     "corpus": Row("corpus", "List, describe and find corpora."),
 }
