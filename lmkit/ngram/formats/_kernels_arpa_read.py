@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_decimal import eight_value
 from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, find_slot, first_slot, slot_id, slot_shift
 from lmkit.numeric._kernels_memory import load8, trailing_zeros
 
@@ -130,24 +131,16 @@ def _field_number(data, start):  # type: ignore[no-untyped-def]
             end = at + 1 + count
             if 0 < count < 8 and (data[end] == 9 or data[end] == 32 or data[end] == 10 or data[end] == 13):
                 digits <<= np.uint64(64) - np.uint64(8 * count)
-                value = np.float64(whole * _WHOLE_POWERS[count] + _eight(digits)) / _POWERS[count]
+                value = np.float64(whole * _WHOLE_POWERS[count] + eight_value(digits)) / _POWERS[count]
                 return (-value if negative else value), end, OK
             if count == 8 and (data[end] == 9 or data[end] == 32 or data[end] == 10 or data[end] == 13):
-                value = np.float64(whole * 100000000 + _eight(digits)) / 1e8
+                value = np.float64(whole * 100000000 + eight_value(digits)) / 1e8
                 return (-value if negative else value), end, OK
         elif data[at] == 9 or data[at] == 10:
             return (-np.float64(whole) if negative else np.float64(whole)), at, OK
     end = _field_end(data, at)
     value, status = read_number(data, start, end)
     return value, end, status
-
-
-@kernel
-def _eight(digits):  # type: ignore[no-untyped-def]
-    """The number whose 8 digits (0..9, no ASCII) are the bytes of a uint64, the first digit lowest: pairs, fours, eight."""
-    digits = (digits * np.uint64(10) + (digits >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
-    digits = (digits * np.uint64(100) + (digits >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
-    return np.int64((digits * np.uint64(10000) + (digits >> np.uint64(32))) & np.uint64(0xFFFFFFFF))
 
 
 @kernel

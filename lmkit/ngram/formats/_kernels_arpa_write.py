@@ -20,6 +20,7 @@ import math
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_decimal import eight_digits
 from lmkit.numeric._kernels_memory import PADDING, copy_string, store8
 
 NUMBER_WIDTH = 24  # the longest number that write_number prints, with room to spare
@@ -27,25 +28,6 @@ _SAFE = 0.9999 * 2.0**-25  # a decimal this near to a float32, relative to it, c
 _POWERS = 10.0 ** np.arange(18)
 _INVERSES = 1.0 / _POWERS
 _WHOLE_POWERS = 10 ** np.arange(18, dtype=np.int64)
-_HUNDREDS = np.uint64(0x0000007F0000007F)
-_TENS = np.uint64(0x000F000F000F000F)
-_ZEROS = np.uint64(0x3030303030303030)
-
-
-@kernel
-def eight_digits(value):  # type: ignore[no-untyped-def]
-    """The 8 decimal digits of 0 <= value < 10^8 as ASCII in a uint64, the first digit in the lowest byte.
-
-    Splits into halves of 4, 2 and 1 digits, all parts of a step in one multiplication: x * 10486 >> 20 is x // 100 below 10^4,
-    x * 103 >> 10 is x // 10 below 100.
-    """
-    value = np.uint64(value)
-    high = value // np.uint64(10000)
-    pair = high | ((value - high * np.uint64(10000)) << np.uint64(32))
-    quotients = ((pair * np.uint64(10486)) >> np.uint64(20)) & _HUNDREDS
-    four = quotients | ((pair - quotients * np.uint64(100)) << np.uint64(16))
-    quotients = ((four * np.uint64(103)) >> np.uint64(10)) & _TENS
-    return quotients | ((four - quotients * np.uint64(10)) << np.uint64(8)) | _ZEROS
 
 
 @kernel
