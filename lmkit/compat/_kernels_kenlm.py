@@ -3,7 +3,7 @@
 name         dtype    shape    what
 data         uint8    (B,)     a sentence in UTF-8, a LF behind it, and PADDING bytes more
 table, blob, offsets           the vocabulary, see numeric/_kernels_hash.py
-word, nodes, leaves            the trie, see ngram/_kernels_query.py
+word, nodes, leaves            the trie, see ngram/querying/_kernels_query.py
 log10        float32  (E,)     log10 probability of each event
 lengths      int32    (E,)     length of the n-gram that gave it
 ids          int32    (E,)     word id of each event
@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.ngram._kernels_query import DAMAGED, children, is_state, link_of, log10_prob_of, order_of
 from lmkit.ngram.formats.kenlm_binary import _kernels_probing as probing
+from lmkit.ngram.querying._kernels_query import DAMAGED, children, is_state, link_of, log10_prob_of, order_of
 from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, find_slot, first_slot, slot_id, slot_shift
 from lmkit.numeric._kernels_memory import PADDING, array_at, load8, trailing_zeros
 

@@ -15,7 +15,7 @@ from lmkit import _files
 from lmkit._validation import check_choice, check_int
 from lmkit.errors import FormatError, InputError, InvalidParameterError, MissingDependencyError
 from lmkit.ngram import _kernels_count_table as kernels
-from lmkit.ngram.counting import count_ngrams
+from lmkit.ngram.counting.counts import count_ngrams
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.vocabulary import Vocabulary
 

@@ -19,9 +19,9 @@ import lmkit
 from lmkit._validation import check_float
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.ngram import _kernels_mixing as kernels
-from lmkit.ngram import _kernels_table
-from lmkit.ngram.counting import Level, NgramCounts
-from lmkit.ngram.table import NgramTable
+from lmkit.ngram.counting.counts import Level, NgramCounts
+from lmkit.ngram.querying import _kernels_table
+from lmkit.ngram.querying.table import NgramTable
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
 

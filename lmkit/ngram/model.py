@@ -17,14 +17,14 @@ from lmkit._memory import parse_size
 from lmkit._validation import check_int
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.events import ScoredEvents
-from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
-from lmkit.ngram.compact import CompactTrie
-from lmkit.ngram.counting import NgramCounts
-from lmkit.ngram.estimation import Outcome, Recipe, as_path, estimate, estimate_counts
+from lmkit.ngram.counting.counts import NgramCounts
+from lmkit.ngram.counting.estimation import Outcome, Recipe, as_path, estimate, estimate_counts
 from lmkit.ngram.formats import arpa, native
 from lmkit.ngram.pruning.subjects import as_prunings
+from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
+from lmkit.ngram.querying.compact import CompactTrie
+from lmkit.ngram.querying.successors import index_of
 from lmkit.ngram.smoothing import Smoothing, get_method
-from lmkit.ngram.successors import index_of
 from lmkit.sampling import Decoding, generate
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt

@@ -12,7 +12,7 @@ from ngram.test_model import TEXTS, random_sentences
 
 from lmkit import NgramLanguageModel, TextOptions, load
 from lmkit.errors import FormatError, InvalidParameterError, LmkitError
-from lmkit.ngram import _kernels_compact
+from lmkit.ngram.querying import _kernels_compact
 from lmkit.text.encoding import as_corpus
 
 TRAINING = random_sentences(31, 3000, 400, 14)

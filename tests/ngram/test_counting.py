@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from reference.ngram_twin import raw_counts
 
 from lmkit.errors import OutputError
-from lmkit.ngram import _kernels_records, counting
-from lmkit.ngram._partitions import Layout, Text, make_plan
-from lmkit.ngram.counting import NgramCounts, count_ngrams
-from lmkit.ngram.planning import count_distinct
-from lmkit.ngram.workspace import DiskWorkspace, Workspace
+from lmkit.ngram.counting import _kernels_records
+from lmkit.ngram.counting import counts as counting
+from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
+from lmkit.ngram.counting.partitions import Layout, Text, make_plan
+from lmkit.ngram.counting.planning import count_distinct
+from lmkit.ngram.counting.workspace import DiskWorkspace, Workspace
 
 NAMES = {0: "<unk>", 1: "<s>", 2: "</s>"}
 

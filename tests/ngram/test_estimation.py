@@ -15,9 +15,11 @@ import pytest
 
 from lmkit import NgramLanguageModel, TextOptions, _memory, load
 from lmkit.errors import InvalidParameterError, LmkitError, OutputError, UsageError
-from lmkit.ngram import backoff, counting, estimation, planning
+from lmkit.ngram.counting import counts as counting
+from lmkit.ngram.counting import estimation, planning
+from lmkit.ngram.counting.workspace import DiskWorkspace, Workspace
+from lmkit.ngram.querying import backoff
 from lmkit.ngram.smoothing import get_method, method_names
-from lmkit.ngram.workspace import DiskWorkspace, Workspace
 from lmkit.text.encoding import as_corpus
 
 WORDS = 400

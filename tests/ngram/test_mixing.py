@@ -13,10 +13,10 @@ from reference.pruning_twin import BackoffTwin
 import lmkit
 from lmkit import NgramLanguageModel, TextOptions
 from lmkit.errors import InvalidParameterError, UsageError
-from lmkit.ngram.counting import NgramCounts, count_ngrams
+from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
 from lmkit.ngram.mixing import merge_counts, mix
 from lmkit.ngram.pruning import RelativeEntropy, prune
-from lmkit.ngram.table import NgramTable
+from lmkit.ngram.querying.table import NgramTable
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.wrappers.mixture import Mixture

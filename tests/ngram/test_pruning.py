@@ -16,13 +16,13 @@ from reference.pruning_twin import BackoffTwin, KneserNeyCounts
 import lmkit
 from lmkit import NgramLanguageModel, TextOptions
 from lmkit.errors import InvalidParameterError, UsageError
-from lmkit.ngram.counting import count_ngrams
+from lmkit.ngram.counting.counts import count_ngrams
 from lmkit.ngram.pruning import CountCutoffs, RelativeEntropy, RevisedKneserNey, VocabularyLimit, prune
 from lmkit.ngram.pruning.recovery import with_counts
 from lmkit.ngram.pruning.relative_entropy import relative_entropies
 from lmkit.ngram.pruning.subjects import subject_of_model
+from lmkit.ngram.querying.table import NgramTable
 from lmkit.ngram.smoothing import KneserNey, ModifiedKneserNey, WittenBell, method_names
-from lmkit.ngram.table import NgramTable
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
 

@@ -205,8 +205,8 @@ def test_tuned_discounts_are_the_best_of_their_neighbours(method: type, interpol
 
 def with_discounts(method: type, interpolated: bool, rows: np.ndarray, sentences: list[list[str]]) -> NgramLanguageModel:
     """A model with given discounts for each order, through the same road that all methods take."""
-    from lmkit.ngram.backoff import BackoffTrie
-    from lmkit.ngram.counting import count_ngrams
+    from lmkit.ngram.counting.counts import count_ngrams
+    from lmkit.ngram.querying.backoff import BackoffTrie
     from lmkit.ngram.smoothing.base import raw_counts
     from lmkit.ngram.smoothing.discounting import discounted
 

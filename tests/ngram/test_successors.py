@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ngram.test_model import TEXTS, random_sentences
 
 from lmkit import NgramLanguageModel, TextOptions, load
-from lmkit.ngram import successors as module
+from lmkit.ngram.querying import successors as module
 from lmkit.text.vocabulary import Vocabulary
 
 LONGER = random_sentences(21, 2000, 300, 12)

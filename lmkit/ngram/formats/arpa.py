@@ -18,11 +18,11 @@ import numpy as np
 
 from lmkit import _files, _progress
 from lmkit.errors import FormatError
-from lmkit.ngram.backoff import BackoffTrie
 from lmkit.ngram.formats import _kernels_arpa_read as read_kernels
 from lmkit.ngram.formats import _kernels_arpa_write as write_kernels
 from lmkit.ngram.formats._arpa_lines import Lines, shorten
 from lmkit.ngram.formats.levels import LevelBuilder, RepeatedNgram
+from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.numeric import _kernels_hash
 from lmkit.numeric._kernels_memory import PADDING
 from lmkit.text.vocabulary import Vocabulary, empty_table, frozen, gather_strings

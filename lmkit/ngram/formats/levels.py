@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 
 from lmkit.errors import FormatError
-from lmkit.ngram.backoff import BackoffTrie
 from lmkit.ngram.formats import _kernels_levels as kernels
+from lmkit.ngram.querying.backoff import BackoffTrie
 
 _MAXIMUM_LEVEL = 2**32 - 2  # nodes of one order are numbered in 32 bits while they are built
 

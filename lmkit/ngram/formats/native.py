@@ -9,10 +9,10 @@ import numpy as np
 
 from lmkit._container import Container, ContainerWriter, write_container
 from lmkit.errors import FormatError
-from lmkit.ngram import backoff
-from lmkit.ngram._kernels_query import ROOT
-from lmkit.ngram.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
-from lmkit.ngram.compact import CompactTrie
+from lmkit.ngram.querying import backoff
+from lmkit.ngram.querying._kernels_query import ROOT
+from lmkit.ngram.querying.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
+from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.text.vocabulary import Vocabulary
 
 KIND = "ngram"
@@ -35,7 +35,7 @@ def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, 
 
 
 class NativeWriter:
-    """Writes a model while it is laid out (a `lmkit.ngram.layout.Sink`): the same bytes as `write_native` of the finished model.
+    """Writes a model while it is laid out (a `lmkit.ngram.querying.layout.Sink`): the same bytes as `write_native` of the finished model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Kernels that find out what n-grams are worth, on the arrays of `lmkit.ngram._kernels_table`.
+"""Kernels that find out what n-grams are worth, on the arrays of `lmkit.ngram.querying._kernels_table`.
 
 name         dtype    shape    what
 score        float64  (T,)     what taking an n-gram out would cost
@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.ngram._kernels_table import lower_probability
+from lmkit.ngram.querying._kernels_table import lower_probability
 
 
 @kernel

@@ -9,8 +9,8 @@ import numpy as np
 
 from lmkit._validation import check_float, check_int
 from lmkit.errors import InvalidParameterError
-from lmkit.ngram.backoff import LEAF, NODE
-from lmkit.ngram.table import NgramTable
+from lmkit.ngram.querying.backoff import LEAF, NODE
+from lmkit.ngram.querying.table import NgramTable
 from lmkit.text.vocabulary import Vocabulary
 
 _NODE_BYTES = NODE.itemsize + 4  # and its word

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit.ngram import _kernels_table as kernels
 from lmkit.ngram.pruning.base import Pruned, Subject
+from lmkit.ngram.querying import _kernels_table as kernels
 from lmkit.text.vocabulary import Vocabulary
 
 

@@ -30,11 +30,11 @@ import numpy as np
 
 from lmkit import _progress
 from lmkit._validation import check_choice
-from lmkit.ngram import _kernels_table
 from lmkit.ngram.pruning import _kernels_pruning as kernels
 from lmkit.ngram.pruning.base import Budget, Pruned, RankedPruning, Subject
 from lmkit.ngram.pruning.recovery import with_counts
-from lmkit.ngram.table import NgramTable
+from lmkit.ngram.querying import _kernels_table
+from lmkit.ngram.querying.table import NgramTable
 
 _CLOSE = 1e-3
 """A number of n-grams or bytes is met within this share of it, from below."""

@@ -15,10 +15,10 @@ import dataclasses
 import numpy as np
 
 from lmkit.errors import UsageError
-from lmkit.ngram import _kernels_table
 from lmkit.ngram.pruning import _kernels_pruning as kernels
 from lmkit.ngram.pruning.base import Subject
-from lmkit.ngram.table import NgramTable
+from lmkit.ngram.querying import _kernels_table
+from lmkit.ngram.querying.table import NgramTable
 from lmkit.text.vocabulary import Vocabulary
 
 _WHOLE = 0.2

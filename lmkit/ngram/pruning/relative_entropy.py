@@ -19,9 +19,9 @@ from typing import ClassVar
 import numpy as np
 
 from lmkit.errors import UsageError
-from lmkit.ngram import _kernels_table
 from lmkit.ngram.pruning import _kernels_pruning as kernels
 from lmkit.ngram.pruning.base import Pruned, RankedPruning, Subject, keep_best
+from lmkit.ngram.querying import _kernels_table
 from lmkit.text.vocabulary import Vocabulary
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmkit.errors import InvalidParameterError, UsageError
-from lmkit.ngram.counting import NgramCounts, count_ngrams
+from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
 from lmkit.ngram.pruning.base import Pruned, Pruning, Subject
 from lmkit.ngram.pruning.count_cutoffs import CountCutoffs
 from lmkit.ngram.pruning.cutoffs import cut
 from lmkit.ngram.pruning.vocabulary_limit import VocabularyLimit
+from lmkit.ngram.querying.table import NgramTable
 from lmkit.ngram.smoothing.base import Estimates
-from lmkit.ngram.table import NgramTable
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
 

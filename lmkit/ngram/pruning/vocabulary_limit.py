@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmkit.errors import InvalidParameterError
-from lmkit.ngram import _kernels_table
 from lmkit.ngram.pruning.base import Pruned, Pruning, Subject
 from lmkit.ngram.pruning.cutoffs import cut
+from lmkit.ngram.querying import _kernels_table
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from lmkit._validation import check_float
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, log10_of, predictable_words, raw_counts, with_conventions
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmkit.errors import InvalidParameterError
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 
 
 @dataclasses.dataclass

@@ -10,7 +10,8 @@ import numpy as np
 from lmkit import _progress
 from lmkit._validation import check_choice, check_float
 from lmkit.errors import InvalidParameterError
-from lmkit.ngram.counting import Level, NgramCounts
+from lmkit.ngram.counting.counts import Level, NgramCounts
+from lmkit.ngram.counting.workspace import Workspace, let_go
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing.base import (
     Estimates,
@@ -21,7 +22,6 @@ from lmkit.ngram.smoothing.base import (
     predictable_words,
     with_conventions,
 )
-from lmkit.ngram.workspace import Workspace, let_go
 
 CountsOfOrder = Callable[[int], np.ndarray]
 """order -> int (G,): the counts that a method discounts, raw or adjusted."""

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from lmkit.errors import InputError
-from lmkit.ngram._kernels_counting import make_stream
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting._kernels_counts import make_stream
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing import _kernels_held_out as kernels
 from lmkit.ngram.smoothing.base import HeldOut
 

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmkit import _progress
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing import _kernels_held_out as fitting
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, log10_of, predictable_words, raw_counts, with_conventions

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
 from lmkit.ngram.smoothing.discounting import check_discount, choose_discount, discounted, discounts_chosen
 

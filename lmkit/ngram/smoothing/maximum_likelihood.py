@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, raw_counts
 from lmkit.ngram.smoothing.discounting import constant, discounted
 

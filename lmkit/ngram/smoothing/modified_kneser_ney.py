@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
 from lmkit.ngram.smoothing.discounting import check_discount, count_of_counts, discounted, discounts_chosen
 

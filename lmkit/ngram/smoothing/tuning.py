@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing import _kernels_held_out as fitting
 from lmkit.ngram.smoothing.base import HeldOut, predictable_words

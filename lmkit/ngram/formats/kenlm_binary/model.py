@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from lmkit.events import ScoredEvents
-from lmkit.ngram.backoff import BackoffTrie
 from lmkit.ngram.formats.kenlm_binary.header import NAMES, BinaryFile
 from lmkit.ngram.formats.kenlm_binary.probing import ProbingTables
 from lmkit.ngram.model import NgramLanguageModel
+from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
@@ -62,7 +62,7 @@ class ProbingLanguageModel(NgramLanguageModel):
 
     @functools.cached_property
     def successors_(self) -> Any:  # type: ignore[override]
-        from lmkit.ngram.successors import index_of
+        from lmkit.ngram.querying.successors import index_of
 
         return index_of(self.trie_, len(self.vocabulary_), Vocabulary.BOS)
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from lmkit import _files
 from lmkit.errors import FormatError
-from lmkit.ngram.backoff import BackoffTrie
 from lmkit.ngram.formats.kenlm_binary import _kernels_packed as packed_kernels
 from lmkit.ngram.formats.kenlm_binary import _kernels_probing as kernels
 from lmkit.ngram.formats.kenlm_binary.header import PROBING, TRIE, Header
 from lmkit.ngram.formats.kenlm_binary.probing import table_buckets
 from lmkit.ngram.formats.kenlm_binary.trie import bits_for
 from lmkit.ngram.formats.levels import LevelBuilder, with_all_suffixes
+from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.text.vocabulary import Vocabulary, gather_strings
 
 _MULTIPLIER = 1.5

@@ -7,10 +7,10 @@ import functools
 import numpy as np
 
 from lmkit.errors import FormatError
-from lmkit.ngram import _kernels_successors as kernels
-from lmkit.ngram._kernels_query import ROOT, is_state
-from lmkit.ngram.backoff import BackoffTrie
-from lmkit.ngram.compact import CompactTrie
+from lmkit.ngram.querying import _kernels_successors as kernels
+from lmkit.ngram.querying._kernels_query import ROOT, is_state
+from lmkit.ngram.querying.backoff import BackoffTrie
+from lmkit.ngram.querying.compact import CompactTrie
 
 _CUMULATED_ORDERS = 3
 """Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the

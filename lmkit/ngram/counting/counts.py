@@ -8,10 +8,10 @@ import itertools
 import numpy as np
 
 from lmkit import _progress
-from lmkit.ngram import _kernels_counting as kernels
-from lmkit.ngram._kernels_records import count_words
-from lmkit.ngram._partitions import Chunk, Layout, Text, make_plan, shared_words, sorted_chunks
-from lmkit.ngram.workspace import Workspace
+from lmkit.ngram.counting import _kernels_counts as kernels
+from lmkit.ngram.counting._kernels_records import count_words
+from lmkit.ngram.counting.partitions import Chunk, Layout, Text, make_plan, shared_words, sorted_chunks
+from lmkit.ngram.counting.workspace import Workspace
 
 NARROW_LIMIT = 2**31
 """From so many positions on, counts and indices of n-grams take 64 bits."""

@@ -14,16 +14,16 @@ import numpy as np
 from lmkit import _files
 from lmkit._container import read_container
 from lmkit.errors import UsageError
-from lmkit.ngram._partitions import Text
-from lmkit.ngram.backoff import BackoffTrie
-from lmkit.ngram.counting import NgramCounts, count_ngrams
+from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
+from lmkit.ngram.counting.partitions import Text
+from lmkit.ngram.counting.planning import make_workspace
+from lmkit.ngram.counting.workspace import DiskWorkspace, disk_error, let_go
 from lmkit.ngram.formats import native
-from lmkit.ngram.layout import lay_out, starts_of
-from lmkit.ngram.planning import make_workspace
 from lmkit.ngram.pruning.base import Pruning
 from lmkit.ngram.pruning.subjects import run, subject_of_counts
+from lmkit.ngram.querying.backoff import BackoffTrie
+from lmkit.ngram.querying.layout import lay_out, starts_of
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing
-from lmkit.ngram.workspace import DiskWorkspace, disk_error, let_go
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.vocabulary import Vocabulary
 

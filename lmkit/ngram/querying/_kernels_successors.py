@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.ngram._kernels_query import DAMAGED, children, find_child, link_of, log10_prob_of, order_of, step
+from lmkit.ngram.querying._kernels_query import DAMAGED, children, find_child, link_of, log10_prob_of, order_of, step
 
 
 @kernel

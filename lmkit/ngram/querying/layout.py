@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
-from lmkit.ngram import _kernels_layout as kernels
-from lmkit.ngram._kernels_query import ROOT
-from lmkit.ngram.counting import Level, NgramCounts
+from lmkit.ngram.counting.counts import Level, NgramCounts
+from lmkit.ngram.counting.workspace import Workspace
+from lmkit.ngram.querying import _kernels_layout as kernels
+from lmkit.ngram.querying._kernels_query import ROOT
 from lmkit.ngram.smoothing.base import Estimates
-from lmkit.ngram.workspace import Workspace
 from lmkit.text.vocabulary import Vocabulary
 
 _NO_WORD = -1

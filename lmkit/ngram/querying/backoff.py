@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from lmkit.errors import FormatError
-from lmkit.ngram import _kernels_query as kernels
-from lmkit.ngram import layout
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
+from lmkit.ngram.querying import _kernels_query as kernels
+from lmkit.ngram.querying import layout
 from lmkit.ngram.smoothing.base import Estimates
 
 NODE = np.dtype([("log10_prob", "<f4"), ("log10_bow", "<f4"), ("first_child", "<i4"), ("link", "<i4")])

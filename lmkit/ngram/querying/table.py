@@ -8,9 +8,9 @@ import dataclasses
 
 import numpy as np
 
-from lmkit.ngram import _kernels_table as kernels
-from lmkit.ngram.backoff import BackoffTrie
-from lmkit.ngram.counting import NgramCounts
+from lmkit.ngram.counting.counts import NgramCounts
+from lmkit.ngram.querying import _kernels_table as kernels
+from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.ngram.smoothing.base import Estimates, log10_of
 from lmkit.text.vocabulary import Vocabulary
 

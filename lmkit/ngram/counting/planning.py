@@ -11,9 +11,9 @@ import numpy as np
 
 from lmkit import _memory
 from lmkit.errors import InvalidParameterError, OutputError
-from lmkit.ngram._partitions import Layout, Text
-from lmkit.ngram.counting import NARROW_LIMIT
-from lmkit.ngram.workspace import DiskWorkspace, Workspace
+from lmkit.ngram.counting.counts import NARROW_LIMIT
+from lmkit.ngram.counting.partitions import Layout, Text
+from lmkit.ngram.counting.workspace import DiskWorkspace, Workspace
 
 LEAST_MEMORY = 32 << 20
 """Bytes without which work on disk would crawl."""
@@ -45,7 +45,7 @@ class Needs:
 
 def count_distinct(text: Text, order: int, workspace: Workspace) -> list[int]:
     """About how many different n-grams the text has, for orders 1 to `order`; beyond order 8 at most how many."""
-    from lmkit.ngram._kernels_sketch import REGISTER_BITS, sketch_ngrams
+    from lmkit.ngram.counting._kernels_sketch import REGISTER_BITS, sketch_ngrams
 
     sketched = min(order, _SKETCHED_ORDERS)
 

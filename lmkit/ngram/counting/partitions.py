@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lmkit.ngram import _kernels_records as kernels
-from lmkit.ngram.workspace import Scratch, Workspace
+from lmkit.ngram.counting import _kernels_records as kernels
+from lmkit.ngram.counting.workspace import Scratch, Workspace
 
 _SPLIT_FROM = 8
 """A word with more than this many partitions' worth of records gets partitions of its own."""

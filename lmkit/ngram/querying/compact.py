@@ -15,8 +15,8 @@ import numpy as np
 
 from lmkit._validation import check_int
 from lmkit.errors import FormatError
-from lmkit.ngram import _kernels_compact as kernels
-from lmkit.ngram.backoff import MAXIMUM_ORDER, BackoffTrie
+from lmkit.ngram.querying import _kernels_compact as kernels
+from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 
 _SENTENCES_A_TASK = 1024
 _ARRAYS = {
@@ -271,7 +271,7 @@ def _width(values: np.ndarray | None) -> int:
 
 def _is_closed(trie: BackoffTrie) -> bool:
     """Whether every n-gram's suffix is in the model: then each lies one order above its longest suffix."""
-    from lmkit.ngram._kernels_query import link_suffixes
+    from lmkit.ngram.querying._kernels_query import link_suffixes
 
     suffix = np.empty(len(trie.word), np.int64)
     link_suffixes(trie.word, trie.nodes, trie.order_start, suffix)
