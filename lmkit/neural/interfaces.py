@@ -16,6 +16,7 @@ Everything runs in float32; with parameters in float64 the same code runs in flo
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,6 +49,38 @@ class Parameter:
     def of(cls, name: str, value: np.ndarray, *, decays: bool | None = None) -> Parameter:
         """A parameter with a zero gradient; by default matrices decay and vectors don't."""
         return cls(name, value, np.zeros_like(value), decays=value.ndim > 1 if decays is None else decays)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One thread's part of a step.
+
+    Attributes
+    ----------
+    number : counts the shards from 0.
+    rows : where its rows lie among all R rows; the row of text b at step t is rows.start + t * len(texts) + b.
+    texts : which of the B texts are its own.
+    steps : T.
+    """
+
+    number: int
+    rows: slice
+    texts: slice
+    steps: int
+
+    @property
+    def n_texts(self) -> int:
+        return self.texts.stop - self.texts.start
+
+
+def make_shards(steps: int, texts: int, count: int) -> list[Shard]:
+    """B texts of T steps cut into `count` shards, or fewer where there are fewer texts."""
+    count = max(1, min(count, texts))
+    borders = [texts * number // count for number in range(count + 1)]
+    return [
+        Shard(number, slice(steps * first, steps * last), slice(first, last), steps)
+        for number, (first, last) in enumerate(itertools.pairwise(borders))
+    ]
 
 
 class Workers(Protocol):
@@ -120,7 +153,10 @@ class OutputLayer(Layer, Protocol):
         """
 
     def log_probs(self, hidden: np.ndarray) -> np.ndarray:
-        """Exact natural logarithms, float64 (n, V), normalised; -inf for excluded ids. hidden : (n, H)."""
+        """Exact natural logarithms, float64 (n, V), normalised; -inf for excluded ids. hidden : (n, H).
+
+        This and `score` need no `begin`, and several threads may call them at once.
+        """
 
     def score(self, hidden: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Exact log probability of each target, float64 (n,), the same for a row whatever other rows stand beside it."""

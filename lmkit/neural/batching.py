@@ -1,0 +1,204 @@
+"""From a text's ids to the batches of training: contiguous streams with carried state, or sentences of like length with padding.
+
+The order of batches is a function of (seed, epoch) alone, and each source can begin at any batch of an epoch: a training that is resumed
+sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from lmkit.errors import InputError
+from lmkit.neural.interfaces import Shard, make_shards
+
+if TYPE_CHECKING:
+    from lmkit.text.corpus import EncodedCorpus
+    from lmkit.text.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """One training step's text, its R = T B rows in the order of shards.
+
+    Attributes
+    ----------
+    inputs : int32 (R,), or (R, n) for models of a fixed window.
+    targets : int32 (R,).
+    is_real : bool (R,) or None; False for padding. None: all rows count.
+    shards : how the rows are cut.
+    continues : the state goes on from the batch before; else each text begins.
+    tokens : number of rows that count.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    is_real: np.ndarray | None
+    shards: list[Shard]
+    continues: bool
+    tokens: int
+
+    @property
+    def n_texts(self) -> int:
+        return self.shards[-1].texts.stop
+
+
+class BatchSource(Protocol):
+    """Batches of an epoch."""
+
+    tokens: int
+    """Tokens predicted in an epoch."""
+    max_rows: int
+    max_texts: int
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from number `start` on."""
+
+    def count(self, epoch: int) -> int:
+        """Number of batches of an epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingText:
+    """A text as a model of next tokens sees it.
+
+    Attributes
+    ----------
+    stream : int32 (N,), all events in order: words, and behind each sentence `</s>` where the text has sentences.
+    offsets : int64 (S+1,), where sentences begin in `stream` (documents, in continuous text).
+    begin_id : what stands before the first event of a text or sentence: `</s>`, so that the model meets one symbol for "here it begins",
+        whether sentences are trained one after the other or apart.
+    """
+
+    stream: np.ndarray
+    offsets: np.ndarray
+    begin_id: int
+
+    @classmethod
+    def of(cls, corpus: EncodedCorpus, vocabulary: Vocabulary) -> TrainingText:
+        """The events of a corpus in a model's vocabulary."""
+        ids = corpus.ids_in(vocabulary)
+        offsets = np.asarray(corpus.sentence_offsets)
+        if not corpus.options.sentence_boundaries:
+            return cls(np.ascontiguousarray(ids, np.int32), offsets, vocabulary.EOS)
+        ends = np.arange(1, len(offsets))
+        stream = np.insert(ids, offsets[1:], vocabulary.EOS).astype(np.int32, copy=False)
+        return cls(np.ascontiguousarray(stream), offsets + np.concatenate([[0], ends]), vocabulary.EOS)
+
+
+def in_shard_order(grid: np.ndarray, shards: list[Shard]) -> np.ndarray:
+    """Entries (T, B) as rows (R,): shard after shard, by time, then by text."""
+    return np.concatenate([grid[:, shard.texts].reshape(-1) for shard in shards])
+
+
+class ContiguousStreams:
+    """The text cut into B streams of equal length, read side by side, T steps at a time, the state carried from batch to batch.
+
+    The last up to B - 1 tokens are left out of an epoch; the last batch may be shorter than T.
+
+    Parameters
+    ----------
+    texts, steps : B and T.
+    shards : number of threads that share a batch.
+
+    Raises
+    ------
+    InputError : if the text is shorter than one row of a batch.
+    """
+
+    def __init__(self, text: TrainingText, texts: int, steps: int, shards: int) -> None:
+        length = len(text.stream) // texts
+        if length < 2:
+            raise InputError(
+                f"The training text has {len(text.stream):,} tokens, too few for {texts} streams side by side: "
+                "take a longer text or a smaller --batch."
+            )
+        self._targets = text.stream[: length * texts].reshape(texts, length)
+        before = np.concatenate([[text.begin_id], text.stream[: length * texts - 1]]).astype(np.int32)
+        self._inputs = before.reshape(texts, length)
+        self._steps, self._shards, self._length = steps, shards, length
+        self.tokens = length * texts
+        self.max_rows, self.max_texts = min(steps, length) * texts, texts
+
+    def count(self, epoch: int) -> int:
+        return -(-self._length // self._steps)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        for first in range(start * self._steps, self._length, self._steps):
+            inputs = self._inputs[:, first : first + self._steps].T
+            targets = self._targets[:, first : first + self._steps].T
+            shards = make_shards(*inputs.shape, self._shards)
+            yield Batch(in_shard_order(inputs, shards), in_shard_order(targets, shards), None, shards, first > 0, inputs.size)
+
+
+class Sentences:
+    """Sentences apart from each other: B of like length side by side, padded at their ends; longer ones than T in pieces, state carried.
+
+    Sentences are shuffled, sorted by length within pools of `_POOL` batches, and the batches shuffled: anew in each epoch.
+
+    Parameters
+    ----------
+    texts, steps, shards : as for `ContiguousStreams`; a batch of shorter sentences has fewer steps.
+    seed : of the order.
+    """
+
+    _POOL = 50
+
+    def __init__(self, text: TrainingText, texts: int, steps: int, shards: int, seed: int) -> None:
+        lengths = np.diff(text.offsets)
+        self._sentences = np.flatnonzero(lengths > 0)
+        if len(self._sentences) == 0:
+            raise InputError("The training text has no sentence with a token in it; take a longer text.")
+        self._text, self._lengths = text, lengths
+        self._texts, self._steps, self._shards, self._seed = texts, steps, shards, seed
+        self.tokens = len(text.stream)
+        self.max_texts = min(texts, len(self._sentences))
+        self.max_rows = self.max_texts * min(steps, int(lengths.max()))
+
+    def _groups(self, epoch: int) -> list[np.ndarray]:
+        """Indices of the sentences of each batch, in the order of the epoch."""
+        rng = np.random.default_rng((self._seed, 7, epoch))
+        order = rng.permutation(self._sentences)
+        groups: list[np.ndarray] = []
+        for start in range(0, len(order), self._POOL * self._texts):
+            pool = order[start : start + self._POOL * self._texts]
+            pool = pool[np.argsort(self._lengths[pool], kind="stable")]
+            groups += [pool[first : first + self._texts] for first in range(0, len(pool), self._texts)]
+        return [groups[place] for place in rng.permutation(len(groups))]
+
+    def _pieces(self, group: np.ndarray) -> int:
+        return -(-int(self._lengths[group].max()) // self._steps)
+
+    def count(self, epoch: int) -> int:
+        return sum(self._pieces(group) for group in self._groups(epoch))
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        number = 0
+        for group in self._groups(epoch):
+            pieces = self._pieces(group)
+            if number + pieces > start:
+                for piece, batch in enumerate(self._padded(group)):
+                    if number + piece >= start:
+                        yield batch
+            number += pieces
+
+    def _padded(self, group: np.ndarray) -> Iterator[Batch]:
+        lengths = self._lengths[group]
+        places = self._text.offsets[group] + np.arange(int(lengths.max()))[:, np.newaxis]  # (longest, B)
+        is_real = np.arange(int(lengths.max()))[:, np.newaxis] < lengths
+        targets = np.where(is_real, self._text.stream[np.minimum(places, len(self._text.stream) - 1)], self._text.begin_id)
+        inputs = np.vstack([np.full((1, len(group)), self._text.begin_id), targets[:-1]]).astype(np.int32)
+        for first in range(0, len(targets), self._steps):
+            piece = slice(first, first + self._steps)
+            shards = make_shards(*targets[piece].shape, self._shards)
+            yield Batch(
+                in_shard_order(inputs[piece], shards),
+                in_shard_order(targets[piece].astype(np.int32), shards),
+                in_shard_order(is_real[piece], shards),
+                shards,
+                first > 0,
+                int(is_real[piece].sum()),
+            )

@@ -1,0 +1,300 @@
+"""A network of recurrent layers between an embedding and an output layer: one training step, and exact scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lmkit._validation import check_choice, check_float, check_int
+from lmkit.errors import InvalidParameterError
+from lmkit.neural.batching import Batch
+from lmkit.neural.interfaces import OutputLayer, OutputRequest, Parameter, Shard, Workers, make_shards
+from lmkit.neural.layers import CELLS, get_cell
+from lmkit.neural.layers.dropout import Dropout, Masks
+from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.recurrent import RecurrentLayer, Task
+
+# Where masks are drawn: sites of `Masks`.
+_WORDS, _WEIGHTS = 1000, 2000
+
+States = list[tuple[np.ndarray, ...]]
+"""For each layer its states, each (B, H)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """The shape of a recurrent network.
+
+    Attributes
+    ----------
+    cell : name of a cell in `lmkit.neural.layers`.
+    layers : number of layers.
+    hidden : H, units of a layer.
+    embedding : E, size of the word vectors; None takes `hidden`.
+    tied : the output layer uses the embedding's table (Inan, Khosravi and Socher 2017; Press and Wolf 2017); needs E = H.
+    output : name of an output layer in `lmkit.neural.losses`, or a dict with "name" and its options.
+    initial_state : "zero", or "learned": one vector a layer and state, trained with the rest.
+    forget_bias : of an LSTM's forget gates at the start.
+    scale : initial weights are drawn from U(-scale, scale); None takes 1/sqrt(H) in the cells, as torch.nn does, and 0.1 elsewhere.
+    dropout : what is dropped in training.
+    """
+
+    cell: str = "lstm"
+    layers: int = 2
+    hidden: int = 200
+    embedding: int | None = None
+    tied: bool = False
+    output: Any = "full"
+    initial_state: str = "zero"
+    forget_bias: float = 1.0
+    scale: float | None = None
+    dropout: Dropout = dataclasses.field(default_factory=Dropout)
+
+    def __post_init__(self) -> None:
+        check_choice("RecurrentLanguageModel", "cell", self.cell, CELLS)
+        check_int("RecurrentLanguageModel", "layers", self.layers, minimum=1, maximum=100)
+        check_int("RecurrentLanguageModel", "hidden", self.hidden, minimum=1)
+        if self.embedding is not None:
+            check_int("RecurrentLanguageModel", "embedding", self.embedding, minimum=1)
+        check_choice("RecurrentLanguageModel", "initial_state", self.initial_state, ("zero", "learned"))
+        check_float("RecurrentLanguageModel", "forget_bias", self.forget_bias)
+        if self.scale is not None:
+            check_float("RecurrentLanguageModel", "scale", self.scale, minimum=0, open_minimum=True)
+        if self.tied and self.embedding_size != self.hidden:
+            raise InvalidParameterError(
+                f"Tied weights need an embedding as wide as the hidden layer. Got embedding {self.embedding_size}, hidden {self.hidden}: "
+                "leave out the size of the embedding, or don't tie."
+            )
+
+    @property
+    def embedding_size(self) -> int:
+        return self.hidden if self.embedding is None else self.embedding
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Architecture:
+        """Read what `to_dict` gave. Raises InvalidParameterError or TypeError for what does not fit."""
+        return cls(**{**record, "dropout": Dropout(**record.get("dropout", {}))})
+
+
+class RecurrentNetwork:
+    """Parameters and buffers of an architecture over a vocabulary.
+
+    Parameters
+    ----------
+    architecture : the shape.
+    counts : int64 (V,), occurrences of each id in the training text.
+    excluded : ids that can't be predicted.
+    seed : of the initial weights and of what is dropped.
+    dtype : float32, or float64 for gradient checks.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        counts: np.ndarray,
+        excluded: Sequence[int] = (1,),
+        seed: int = 0,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.architecture, self.seed, self.dtype = architecture, seed, np.dtype(dtype)
+        shape, rng = architecture, np.random.default_rng((seed, 1))
+        scale = 0.1 if shape.scale is None else shape.scale
+        self.embedding = Embedding(
+            len(counts), shape.embedding_size, rng, scale, self.dtype, is_tied=shape.tied, words_dropped=shape.dropout.words
+        )
+        sizes = [shape.embedding_size] + [shape.hidden] * shape.layers
+        cell = get_cell(shape.cell)
+        self.layers: list[RecurrentLayer] = [
+            cell(number, sizes[number], sizes[number + 1], rng, shape.scale, self.dtype) for number in range(shape.layers)
+        ]
+        for layer in self.layers:
+            if hasattr(layer, "set_forget_bias"):
+                layer.set_forget_bias(shape.forget_bias)
+        request = OutputRequest(
+            shape.hidden, len(counts), counts, tuple(excluded), self.embedding.weight if shape.tied else None, self.dtype, seed, scale
+        )
+        self.output: OutputLayer = make_output(shape.output, request)
+        self.initial = self._initial_states() if shape.initial_state == "learned" else []
+        self.parameters: list[Parameter] = [
+            *self.embedding.parameters,
+            *(parameter for layer in self.layers for parameter in layer.parameters),
+            *(parameter for states in self.initial for parameter in states),
+            *self.output.parameters,
+        ]
+
+    def _initial_states(self) -> list[tuple[Parameter, ...]]:
+        return [
+            tuple(
+                Parameter.of(f"initial_{name}_l{layer.number}", np.zeros(layer.hidden_size, self.dtype), decays=False)
+                for name in layer.states
+            )
+            for layer in self.layers
+        ]
+
+    # -- buffers ---------------------------------------------------------------------------------------------------------------------------
+
+    def begin(self, rows: int, texts: int, shards: int) -> None:
+        """Make room for training steps of up to so many rows, texts and shards."""
+        self._make_room(rows, texts, shards)
+        self.output.begin(rows, shards)
+
+    def _make_room(self, rows: int, texts: int, shards: int) -> None:
+        sizes = [self.architecture.embedding_size, *(layer.hidden_size for layer in self.layers)]
+        self._x = [np.empty((rows, size), self.dtype) for size in sizes]  # input of each layer, and of the output layer, masked
+        by_size = {size: np.empty((rows, size), self.dtype) for size in set(sizes)}
+        self._d = [by_size[size] for size in sizes]  # gradients by _x: one is read before the next of its size is written
+        self._weights = np.empty(rows, self.dtype)
+        self._carried = self.zero_states(texts)
+        self._d_states = self.zero_states(texts)
+        for layer in self.layers:
+            layer.begin(rows, texts, shards)
+        self._room = (rows, texts, shards)
+
+    def buffer_bytes(self, rows: int, texts: int) -> int:
+        """Bytes that `begin` and training take, the output layer's own left out."""
+        sizes = [self.architecture.embedding_size, *(layer.hidden_size for layer in self.layers)]
+        own = rows * (sum(sizes) + sum(set(sizes))) * self.dtype.itemsize
+        return own + sum(layer.buffer_bytes(rows, texts) for layer in self.layers)
+
+    def zero_states(self, texts: int) -> States:
+        """States of nothing read, for so many texts."""
+        return [tuple(np.zeros((texts, layer.hidden_size), self.dtype) for _ in layer.states) for layer in self.layers]
+
+    def begin_states(self, states: States) -> None:
+        """Set states to those before a text: zero, or what was learned."""
+        for number, layer_states in enumerate(states):
+            for place, state in enumerate(layer_states):
+                state[:] = self.initial[number][place].value if self.initial else 0
+
+    # -- a training step -------------------------------------------------------------------------------------------------------------------
+
+    def train_step(self, batch: Batch, step: int, workers: Workers) -> float:
+        """Mean loss of a batch in nats a token; its gradients are left in the parameters.
+
+        step : counts the updates from 0; what is dropped and drawn depends on it and the seed alone.
+        """
+        masks, rows = Masks(self.seed, step), len(batch.targets)
+        self._prepare(batch, step, masks)
+        loss = sum(workers.run([functools.partial(self._run_shard, batch, shard, masks) for shard in batch.shards]))
+        self.output.weight_gradients(self._x[-1][:rows], batch.targets, workers)
+        pieces = workers.count
+        tasks: list[Task] = [lambda: self.embedding.weight_gradient(batch.inputs, self._d[0][:rows], masks, _WORDS)]
+        for layer in self.layers:
+            tasks += layer.weight_gradient_tasks(self._x[layer.number][:rows], rows, pieces)
+        workers.run(tasks)
+        for layer in self.layers:
+            layer.finish_gradients()
+        self._initial_gradients(batch)
+        return loss
+
+    def _prepare(self, batch: Batch, step: int, masks: Masks) -> None:
+        drop = self.architecture.dropout
+        for layer in self.layers:
+            shape = layer.w_hh.value.shape
+            layer.recurrent_mask = masks.weight_mask(shape, _WEIGHTS + layer.number, drop.recurrent, self.dtype)
+            layer.pack(training=True)
+        if not batch.continues:
+            self.begin_states(self._carried)
+        weights = self._weights[: len(batch.targets)]
+        weights[:] = 1 / batch.tokens
+        if batch.is_real is not None:
+            weights[~batch.is_real] = 0
+        self.output.start_step(batch.targets, step)
+
+    def _run_shard(self, batch: Batch, shard: Shard, masks: Masks) -> float:
+        """Forward and backward of one shard, from its ids to the gradients by the embeddings and by all pre-activations."""
+        rows, texts = shard.rows, batch.n_texts
+        drop = self.architecture.dropout
+        sites = [drop.input] + [drop.between] * (len(self.layers) - 1) + [drop.output]
+
+        def mask(x: np.ndarray, site: int) -> None:
+            masks.drop(x, shard, texts, site, sites[site], drop.variational)
+
+        self.embedding.forward(batch.inputs[rows], self._x[0][rows], masks, _WORDS)
+        mask(self._x[0][rows], 0)
+        for layer in self.layers:
+            layer.project(shard, self._x[layer.number][rows])
+            y = self._x[layer.number + 1][rows]
+            layer.forward(shard, [state[shard.texts] for state in self._carried[layer.number]], y)
+            mask(y, layer.number + 1)
+        loss = self.output.forward_backward(
+            shard.number, rows, self._x[-1][rows], batch.targets[rows], self._weights[rows], self._d[-1][rows]
+        )
+        for layer in reversed(self.layers):
+            d = self._d[layer.number + 1][rows]
+            mask(d, layer.number + 1)
+            layer.backward(shard, d, [state[shard.texts] for state in self._d_states[layer.number]])
+            layer.input_gradient(shard, self._d[layer.number][rows])
+        mask(self._d[0][rows], 0)
+        return loss
+
+    def _initial_gradients(self, batch: Batch) -> None:
+        for parameters, gradients in zip(self.initial, self._d_states, strict=False):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.gradient[:] = 0 if batch.continues else gradient[: batch.n_texts].sum(0)
+
+    # -- carried state, for checkpoints ----------------------------------------------------------------------------------------------------
+
+    def carried_arrays(self) -> dict[str, np.ndarray]:
+        """The state that the next batch goes on from, by name."""
+        return {
+            f"{name}_l{layer.number}": array
+            for layer, arrays in zip(self.layers, self._carried, strict=True)
+            for name, array in zip(layer.states, arrays, strict=True)
+        }
+
+    # -- reading without training ----------------------------------------------------------------------------------------------------------
+
+    def pack_for_reading(self) -> None:
+        """Pack the weights for `read`; to be called again whenever they have changed."""
+        for layer in self.layers:
+            layer.recurrent_mask = None
+            layer.pack(training=False)
+
+    def read(self, ids: np.ndarray, states: States, shard: Shard) -> np.ndarray:
+        """Hidden vectors of the last layer behind each id, (n, H), valid until the next call for this shard; states move on in place.
+
+        Nothing is dropped. A row's values are the same to the bit whatever other texts are read beside it, and however a text is cut.
+
+        ids : int32 (n,), by time, then by text. states : of all texts that the shards read.
+        """
+        self.embedding.forward(ids, self._x[0][shard.rows], None, _WORDS)
+        for layer in self.layers:
+            layer.project(shard, self._x[layer.number][shard.rows])
+            layer.forward(shard, [state[shard.texts] for state in states[layer.number]], self._x[layer.number + 1][shard.rows])
+        return self._x[-1][shard.rows]
+
+    def room_for(self, rows: int, texts: int, shards: int) -> None:
+        """Make room for reading so many rows, unless there is room already."""
+        room = getattr(self, "_room", (0, 0, 0))
+        if rows > room[0] or texts > room[1] or shards > room[2]:
+            self._make_room(max(rows, room[0]), max(texts, room[1]), max(shards, room[2]))
+
+    def score_step(self, batch: Batch, states: States, workers: Workers) -> np.ndarray:
+        """Exact log probabilities of a batch's targets, float64 (R,), `states` moving on; padding rows bear numbers without meaning."""
+        scores = np.empty(len(batch.targets), np.float64)
+
+        def run(shard: Shard) -> None:
+            hidden = self.read(batch.inputs[shard.rows], states, shard)
+            scores[shard.rows] = self.output.score(hidden, batch.targets[shard.rows])
+
+        workers.run([functools.partial(run, shard) for shard in batch.shards])
+        return scores
+
+
+def make_output(name: Any, request: OutputRequest) -> OutputLayer:
+    """An output layer by name, or by a dict of its name and options."""
+    from lmkit.neural._plain_output import PlainSoftmax
+
+    return PlainSoftmax(request)
+
+
+__all__ = ["Architecture", "RecurrentNetwork", "States", "make_shards"]
