@@ -26,8 +26,9 @@ RANKS = {
     "lmkit.wrappers": 4,
     "lmkit.compat": 4,
     "lmkit.evaluation": 4,
-    "lmkit_corpora": 5,
-    "lmkit_cli": 6,
+    "lmkit.comparison": 5,
+    "lmkit_corpora": 6,
+    "lmkit_cli": 7,
 }
 # `lmkit/__init__.py` offers the names of all families and `lmkit/loading.py` opens every kind of file: both import upwards, when asked.
 UPWARD = {"lmkit", "lmkit.loading"}

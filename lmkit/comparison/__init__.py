@@ -1,0 +1,1 @@
+"""Language models of every family side by side: one text, one protocol, one table."""

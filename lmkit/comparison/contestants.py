@@ -1,0 +1,84 @@
+"""Who takes part in a comparison, and what each has cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lmkit.events import ScoredEvents
+    from lmkit.protocols import LanguageModel
+
+FAMILIES = {
+    # kind of model file -> family as people call it
+    "ngram": "n-gram",
+    "mixture": "mixture",
+    "recurrent": "recurrent",
+    "fixed-window": "fixed window",
+    "vectors-lm": "embedding",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a model took; None where it is not known.
+
+    Attributes
+    ----------
+    training_seconds : wall time.
+    epochs : passes over the training text.
+    improving : whether the last pass still lowered the perplexity of the validation text.
+    parameters : numbers in the model: weights, or probabilities and back-off weights.
+    bytes : size of its file.
+    peak_memory : bytes, of the process that trained it.
+    """
+
+    training_seconds: float | None = None
+    epochs: float | None = None
+    improving: bool | None = None
+    parameters: int | None = None
+    bytes: int | None = None
+    peak_memory: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A model that takes part.
+
+    Attributes
+    ----------
+    name : as the table shows it; no two of a comparison are alike.
+    family : such as "n-gram".
+    model : scores the text; None for events that were scored elsewhere, which come in `events`.
+    origin : where it comes from, JSON-able: path, command, card.
+    bound : whether it is the source of the text itself, the line that no model crosses: shown, not ranked.
+    """
+
+    name: str
+    family: str
+    model: LanguageModel | None = None
+    events: ScoredEvents | None = None
+    cost: Cost = Cost()
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    bound: bool = False
+
+
+def family_of(card: Mapping[str, Any]) -> str:
+    """The family that a model's card names."""
+    kind = str(card.get("kind", ""))
+    return FAMILIES.get(kind, kind or "unknown")
+
+
+def parameters_of(card: Mapping[str, Any]) -> int | None:
+    """How many numbers a model holds: the card's own figure, or a probability for each n-gram and a back-off weight for each context."""
+    if isinstance(card.get("parameters"), int):
+        return int(card["parameters"])
+    sizes = card.get("ngrams")
+    if isinstance(sizes, list) and sizes:
+        return int(2 * sum(sizes[:-1]) + sizes[-1])
+    return None

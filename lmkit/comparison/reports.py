@@ -1,0 +1,59 @@
+"""Writing a comparison to a file whose ending names the form: one HTML page, JSON, CSV, Markdown or LaTeX."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lmkit import _files
+from lmkit.comparison import tables
+from lmkit.comparison.comparison import Comparison
+from lmkit.errors import UsageError
+
+
+def _json(comparison: Comparison) -> str:
+    return json.dumps(_finite(comparison.to_dict()), ensure_ascii=False, indent=2) + "\n"
+
+
+def _html(comparison: Comparison) -> str:
+    from lmkit.comparison.page import render
+
+    return render(comparison)
+
+
+FORMS: dict[str, Callable[[Comparison], str]] = {
+    ".html": _html,
+    ".json": _json,
+    ".csv": tables.to_csv,
+    ".md": tables.to_markdown,
+    ".tex": tables.to_latex,
+}
+
+
+def check_report(path: str | os.PathLike[str]) -> None:
+    """Raise UsageError for an ending that names no form."""
+    if Path(path).suffix not in FORMS:
+        raise UsageError(f"{path}: a report is written as {', '.join(FORMS)}; end its name with one of them.")
+
+
+def write_report(comparison: Comparison, path: str | os.PathLike[str]) -> None:
+    """Write the report, beside its target and then renamed. Raises UsageError for an unknown ending, OutputError if it can't be written."""
+    check_report(path)
+    text = FORMS[Path(path).suffix](comparison)
+    with _files.replacing(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no nan: they become null."""
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return _finite(value.item()) if hasattr(value, "item") else value

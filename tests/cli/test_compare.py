@@ -1,0 +1,83 @@
+"""compare, diff and score as people call them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lmkit_cli import app
+
+
+@pytest.fixture(scope="module")
+def unigram(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("unigram") / "unigram.lm"
+    assert app.run(["train-ngram", str(text), "--order", "1", "--out", str(path), "--quiet"]) == 0
+    return path
+
+
+def test_compare_ranks_and_mixes(run: Callable, model: Path, unigram: Path, other_text: Path, text: Path, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    report = tmp_path / "report.html"
+    outcome = run("compare", other_text, model, unigram, "--held-out", text, "--report", report)
+    assert outcome.code == 0, outcome.err
+    names = [line.split("  ")[0] for line in outcome.out.splitlines()[3:]]
+    assert names.index("small") < names.index("unigram")
+    assert "mixture of all" in names
+    assert "mixture by context" in names
+    assert str(report) in outcome.out
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_compare_json_has_what_perplexity_says(run: Callable, model: Path, unigram: Path, other_text: Path) -> None:  # type: ignore[type-arg]
+    found = run("compare", other_text, model, unigram, "--json").json
+    alone = run("perplexity", unigram, other_text, "--json").json
+    row = next(row for row in found["models"] if row["name"] == "unigram")
+    assert row["perplexity"] == pytest.approx(alone["perplexity"], rel=1e-9)
+    assert row["perplexity_low"] < row["perplexity"] < row["perplexity_high"]
+    assert row["normalisation"]["passed"]
+
+
+def test_stored_events_stand_for_a_model(run: Callable, model: Path, unigram: Path, other_text: Path, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    events = tmp_path / "unigram.events"
+    told = run("score", unigram, other_text, "--out", events, "--json").json
+    assert told["events"] == str(events)
+    found = run("compare", other_text, model, events, "--json").json["models"]
+    whole = run("compare", other_text, model, unigram, "--json").json["models"]
+    assert found[1]["perplexity"] == pytest.approx(whole[1]["perplexity"], rel=1e-12)
+    assert found[1]["versus_best"] == whole[1]["versus_best"]
+
+
+def test_a_generated_corpus_shows_the_line_that_no_model_crosses(run: Callable, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    paths = []
+    for order in (1, 2):
+        paths.append(tmp_path / f"order{order}.lm")
+        assert run("train-ngram", "markov-bigram", "--order", order, "--out", paths[-1], "--quiet").code == 0
+    models = run("compare", "markov-bigram", *paths, "--json", "--no-mixture").json["models"]
+    assert [row["name"] for row in models] == ["order2", "order1", "true source"]
+    assert models[2]["is_bound"]
+    assert models[2]["perplexity"] < models[0]["perplexity"] < models[1]["perplexity"]
+
+
+def test_diff_names_words_and_sentences(run: Callable, model: Path, unigram: Path, other_text: Path) -> None:  # type: ignore[type-arg]
+    outcome = run("diff", unigram, model, other_text, "--top", 3)
+    assert outcome.code == 0, outcome.err
+    assert f"{model} is" in outcome.out.splitlines()[0]
+    found = run("diff", unigram, model, other_text, "--top", 3, "--json").json
+    assert found["difference"]["bits"] > 0
+    assert len(found["words"]["second_better"]) == 3
+    assert json.dumps(found)
+
+
+def test_what_cannot_be_compared_is_refused(fails: Callable, run: Callable, model: Path, other_text: Path, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    other = tmp_path / "other.lm"
+    assert run("train-ngram", other_text, "--out", other, "--quiet").code == 0
+    assert "know different words" in fails("compare", other_text, model, other, code=2)
+    characters = tmp_path / "characters.lm"
+    assert run("train-ngram", other_text, "--unit", "char", "--out", characters, "--quiet").code == 0
+    assert "cut the same text into" in fails("compare", other_text, model, characters, code=2)
+    assert "predict different events" in fails("diff", model, characters, other_text, code=2)
+    assert ".html" in fails("compare", other_text, model, other, "--report", tmp_path / "x.doc", code=2)
+    (tmp_path / "empty.txt").write_text("\n\n")
+    assert "holds no tokens" in fails("compare", tmp_path / "empty.txt", model, other, "--no-mixture")
