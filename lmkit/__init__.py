@@ -15,17 +15,19 @@ _WHERE = {
     "Decoding": "lmkit.sampling",
     "ScoredEvents": "lmkit.events",
     "TextOptions": "lmkit.text.options",
+    "WordVectors": "lmkit.embeddings.vectors",
     "load": "lmkit.loading",
 }
 
 if TYPE_CHECKING:
+    from lmkit.embeddings.vectors import WordVectors
     from lmkit.events import ScoredEvents
     from lmkit.loading import load
     from lmkit.ngram.model import NgramLanguageModel
     from lmkit.sampling import Decoding
     from lmkit.text.options import TextOptions
 
-__all__ = ["Decoding", "NgramLanguageModel", "ScoredEvents", "TextOptions", "__version__", "load"]
+__all__ = ["Decoding", "NgramLanguageModel", "ScoredEvents", "TextOptions", "WordVectors", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,16 @@ class InvalidParameterError(UsageError, ValueError):
     """A parameter is outside its range. Also a ValueError, as scikit-learn's checks raise."""
 
 
+class UnknownWordError(UsageError, KeyError):
+    """A word that the vectors don't have. The message names it, and words spelled nearly so. `words`: the unknown ones."""
+
+    def __init__(self, message: str, words: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.words = words
+
+    __str__ = Exception.__str__  # a KeyError would show the message's repr
+
+
 class InputError(LmkitError, ValueError):
     """A text that can't be read or trained on: missing, empty, binary, not in the stated encoding."""
 

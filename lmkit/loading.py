@@ -15,6 +15,7 @@ _START = 1 << 16
 _READERS = {
     # kind in the container -> module and class with `from_container`
     "ngram": ("lmkit.ngram.model", "NgramLanguageModel"),
+    "vectors": ("lmkit.embeddings.vectors", "WordVectors"),
     "mixture": ("lmkit.wrappers.mixture", "Mixture"),
 }
 

@@ -1,4 +1,4 @@
-"""What a language model is to the rest of lmkit. Evaluation, sampling and the command line know models only through this."""
+"""What language models and word vectors are to the rest of lmkit. Evaluation and sampling know them only through this."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lmkit.events import ScoredEvents
 if TYPE_CHECKING:
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
+    from lmkit.text.strings import StringTable
     from lmkit.text.vocabulary import Vocabulary
 
 State = Any
@@ -45,3 +46,43 @@ class LanguageModel(Protocol):
 
     def log_probs(self, state: State) -> np.ndarray:
         """Natural logarithms, float64 (batch, len(vocabulary)), of the next token's probabilities; -inf for what can't be predicted."""
+
+
+class WordVectors(Protocol):
+    """Words with a vector each, as evaluation reads them."""
+
+    @property
+    def words(self) -> StringTable:
+        """The V words in row order, normally by falling count."""
+
+    @property
+    def counts(self) -> np.ndarray | None:
+        """int64 (V,), occurrences in the training text, or None."""
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """float32 (V, d), a row a word."""
+
+    @property
+    def unit(self) -> np.ndarray:
+        """float32 (V, d), the rows at length 1; rows of zeros stay zeros."""
+
+    def index(self, word: str) -> int:
+        """The row of a word, -1 if it has none."""
+
+    def __len__(self) -> int:
+        """V."""
+
+    @property
+    def text_options(self) -> TextOptions | None:
+        """How the training text became tokens, where that is known."""
+
+    @property
+    def subwords(self) -> Any:
+        """What gives vectors to words that have no row, or None."""
+
+    def vector(self, word: str) -> np.ndarray:
+        """float32 (d,): a word's vector, composed of subwords where it has no row. Raises UnknownWordError."""
+
+    def vectors(self, words: Sequence[str]) -> np.ndarray:
+        """float32 (n, d): vectors of words, as `vector`. Raises UnknownWordError."""

@@ -8,9 +8,10 @@ import numpy as np
 
 from lmkit._validation import check_choice, check_int
 from lmkit.errors import FormatError, InvalidParameterError
-from lmkit.text.strings import StringTable, check_size, gather_strings, packed
-from lmkit.text.strings import empty_table as empty_table  # also offered here, to those who number words
+from lmkit.text.strings import StringTable, check_size, packed
+from lmkit.text.strings import empty_table as empty_table  # these three are also offered here, to those who number words
 from lmkit.text.strings import frozen as frozen
+from lmkit.text.strings import gather_strings as gather_strings
 
 SPECIALS = ("<unk>", "<s>", "</s>")
 _SPECIAL_BLOB = np.frombuffer("".join(SPECIALS).encode(), np.uint8)
