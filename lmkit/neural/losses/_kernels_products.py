@@ -1,0 +1,180 @@
+"""Products of hidden vectors with rows of a weight matrix, where BLAS is not the tool: exact scores, few rows, scattered rows.
+
+| name | dtype | shape | holds |
+|---|---|---|---|
+| hidden | REAL | (n, H) | hidden vectors, C-contiguous |
+| weight | REAL | (V, H) | output vectors, C-contiguous |
+| out | REAL | (n, >= m) | products |
+
+REAL is float32 or float64. Each product is summed in one order that depends on H alone, whatever stands beside it in the batch: a row's
+score is the same to the bit alone and among others. Plain twin: hidden @ weight.T, in tests/neural/test_losses.py.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from lmkit._jit import kernel
+from lmkit.numeric._kernels_elementwise import multiply_add
+from lmkit.numeric._kernels_simd import fma16, fold16, load16, store16, zeros16
+
+_ROWS, _WORDS = 12, 256
+
+
+@kernel
+def _tail(hidden, row, weight, word, start, size):
+    """Sum of the products from `start` on, what is left over of vectors of 16."""
+    total = np.float32(0)
+    for i in range(start, size):
+        total += hidden[row * size + i] * weight[word * size + i]
+    return total
+
+
+@kernel
+def _four_by_four(hidden, row, last_row, weight, word, last_word, size, sums):
+    """sums[4 r + w] = hidden[row + r] . weight[word + w]; rows and words beyond the last are computed as the last."""
+    h0, w0 = row * size, word * size
+    h1, w1 = min(row + 1, last_row) * size, min(word + 1, last_word) * size
+    h2, w2 = min(row + 2, last_row) * size, min(word + 2, last_word) * size
+    h3, w3 = min(row + 3, last_row) * size, min(word + 3, last_word) * size
+    a0, a1, a2, a3 = zeros16(), zeros16(), zeros16(), zeros16()
+    b0, b1, b2, b3 = zeros16(), zeros16(), zeros16(), zeros16()
+    c0, c1, c2, c3 = zeros16(), zeros16(), zeros16(), zeros16()
+    d0, d1, d2, d3 = zeros16(), zeros16(), zeros16(), zeros16()
+    whole = size - size % 16
+    for i in range(0, whole, 16):
+        x0, x1, x2, x3 = load16(weight, w0 + i), load16(weight, w1 + i), load16(weight, w2 + i), load16(weight, w3 + i)
+        h = load16(hidden, h0 + i)
+        a0, a1, a2, a3 = fma16(h, x0, a0), fma16(h, x1, a1), fma16(h, x2, a2), fma16(h, x3, a3)
+        h = load16(hidden, h1 + i)
+        b0, b1, b2, b3 = fma16(h, x0, b0), fma16(h, x1, b1), fma16(h, x2, b2), fma16(h, x3, b3)
+        h = load16(hidden, h2 + i)
+        c0, c1, c2, c3 = fma16(h, x0, c0), fma16(h, x1, c1), fma16(h, x2, c2), fma16(h, x3, c3)
+        h = load16(hidden, h3 + i)
+        d0, d1, d2, d3 = fma16(h, x0, d0), fma16(h, x1, d1), fma16(h, x2, d2), fma16(h, x3, d3)
+    store16(sums, 0, fold16(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3))
+
+
+@kernel
+def _one_by_sixteen(hidden, row, weight, word, last_word, size, sums):
+    """sums[w] = hidden[row] . weight[word + w] for 16 words; those beyond the last are computed as the last."""
+    h0 = row * size
+    w0, w1, w2, w3 = word, min(word + 1, last_word), min(word + 2, last_word), min(word + 3, last_word)
+    w4, w5, w6, w7 = min(word + 4, last_word), min(word + 5, last_word), min(word + 6, last_word), min(word + 7, last_word)
+    w8, w9, wa, wb = min(word + 8, last_word), min(word + 9, last_word), min(word + 10, last_word), min(word + 11, last_word)
+    wc, wd, we, wf = min(word + 12, last_word), min(word + 13, last_word), min(word + 14, last_word), min(word + 15, last_word)
+    a0, a1, a2, a3 = zeros16(), zeros16(), zeros16(), zeros16()
+    a4, a5, a6, a7 = zeros16(), zeros16(), zeros16(), zeros16()
+    a8, a9, aa, ab = zeros16(), zeros16(), zeros16(), zeros16()
+    ac, ad, ae, af = zeros16(), zeros16(), zeros16(), zeros16()
+    whole = size - size % 16
+    for i in range(0, whole, 16):
+        h = load16(hidden, h0 + i)
+        a0, a1 = fma16(h, load16(weight, w0 * size + i), a0), fma16(h, load16(weight, w1 * size + i), a1)
+        a2, a3 = fma16(h, load16(weight, w2 * size + i), a2), fma16(h, load16(weight, w3 * size + i), a3)
+        a4, a5 = fma16(h, load16(weight, w4 * size + i), a4), fma16(h, load16(weight, w5 * size + i), a5)
+        a6, a7 = fma16(h, load16(weight, w6 * size + i), a6), fma16(h, load16(weight, w7 * size + i), a7)
+        a8, a9 = fma16(h, load16(weight, w8 * size + i), a8), fma16(h, load16(weight, w9 * size + i), a9)
+        aa, ab = fma16(h, load16(weight, wa * size + i), aa), fma16(h, load16(weight, wb * size + i), ab)
+        ac, ad = fma16(h, load16(weight, wc * size + i), ac), fma16(h, load16(weight, wd * size + i), ad)
+        ae, af = fma16(h, load16(weight, we * size + i), ae), fma16(h, load16(weight, wf * size + i), af)
+    store16(sums, 0, fold16(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab, ac, ad, ae, af))
+
+
+@kernel
+def _products_float32(hidden, weight, first, last, out):
+    rows, size = hidden.shape
+    flat_hidden, flat_weight = hidden.reshape(-1), weight.reshape(-1)
+    sums = np.empty(16, np.float32)
+    whole = size - size % 16
+    in_fours = rows - rows % 4
+    for block in range(first, last, _WORDS):  # these rows of weights stay in the second cache, the hidden vectors below in the first
+        for row_block in range(0, in_fours, _ROWS):
+            for word in range(block, min(block + _WORDS, last), 4):
+                for row in range(row_block, min(row_block + _ROWS, in_fours), 4):
+                    _four_by_four(flat_hidden, row, rows - 1, flat_weight, word, last - 1, size, sums)
+                    for r in range(4):
+                        for w in range(min(4, last - word)):
+                            tail = _tail(flat_hidden, row + r, flat_weight, word + w, whole, size)
+                            out[row + r, word + w - first] = sums[4 * r + w] + tail
+    for row in range(in_fours, rows):
+        for word in range(first, last, 16):
+            _one_by_sixteen(flat_hidden, row, flat_weight, word, last - 1, size, sums)
+            for w in range(min(16, last - word)):
+                out[row, word + w - first] = sums[w] + _tail(flat_hidden, row, flat_weight, word + w, whole, size)
+
+
+@kernel
+def _products_float64(hidden, weight, first, last, out):
+    rows, size = hidden.shape
+    for row in range(rows):
+        for word in range(first, last):
+            total = 0.0
+            for i in range(size):
+                total += hidden[row, i] * weight[word, i]
+            out[row, word - first] = total
+
+
+if numba.config.DISABLE_JIT:
+
+    def products(hidden, weight, first, last, out):
+        """out[:, :last - first] = hidden @ weight[first:last].T."""
+        out[:, : last - first] = np.stack([weight[first:last] @ row for row in hidden]) if len(hidden) else 0
+
+else:
+    from numba.core import types
+    from numba.extending import overload
+
+    def _products(hidden, weight, first, last, out):
+        """Chosen by dtype below."""
+
+    @overload(_products)
+    def _choose_products(hidden, weight, first, last, out):
+        chosen = _products_float32 if hidden.dtype == types.float32 else _products_float64
+        return lambda hidden, weight, first, last, out: chosen(hidden, weight, first, last, out)
+
+    @kernel
+    def products(hidden, weight, first, last, out):
+        """out[:, :last - first] = hidden @ weight[first:last].T."""
+        _products(hidden, weight, first, last, out)
+
+
+@kernel
+def add_combination(coefficients, rows, matrix, out):
+    """out += sum over k of coefficients[k] * matrix[rows[k]]. coefficients (n,), rows int (n,), matrix (N, H), out (H,)."""
+    count, size = rows.size, out.size
+    k = 0
+    while k + 4 <= count:
+        c0, c1, c2, c3 = coefficients[k], coefficients[k + 1], coefficients[k + 2], coefficients[k + 3]
+        x0, x1, x2, x3 = matrix[rows[k]], matrix[rows[k + 1]], matrix[rows[k + 2]], matrix[rows[k + 3]]
+        for i in range(size):
+            out[i] = multiply_add(c3, x3[i], multiply_add(c2, x2[i], multiply_add(c1, x1[i], multiply_add(c0, x0[i], out[i]))))
+        k += 4
+    while k < count:
+        c0, x0 = coefficients[k], matrix[rows[k]]
+        for i in range(size):
+            out[i] = multiply_add(c0, x0[i], out[i])
+        k += 1
+
+
+@kernel
+def row_products(hidden, weight, words, out):
+    """out[i] = hidden[i] . weight[words[i]]. hidden (n, H), words int (n,), out (n,)."""
+    for i in range(words.size):
+        word = words[i]
+        products(hidden[i : i + 1], weight, word, word + 1, out[i : i + 1].reshape(1, 1))
+
+
+@kernel
+def group_gradient(rows, starts, members, coefficients, hidden, first, last, is_added, gradient):
+    """gradient[rows[g]] = (or +=, with is_added) sum over k in starts[g] <= k < starts[g+1] of coefficients[k] * hidden[members[k]].
+
+    rows int64 (G,): distinct; starts int64 (G + 1,); members int64 and coefficients (n,). Groups first <= g < last.
+    """
+    for g in range(first, last):
+        row = gradient[rows[g]]
+        if not is_added:
+            row[:] = 0
+        begin, end = starts[g], starts[g + 1]
+        add_combination(coefficients[begin:end], members[begin:end], hidden, row)

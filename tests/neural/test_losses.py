@@ -1,0 +1,317 @@
+"""Output layers: the same checks for all. Loss against the float64 twin, gradients against finite differences, exact probabilities."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+
+import numpy as np
+import pytest
+from reference import neural_losses_twin as twin
+
+from lmkit.errors import InvalidParameterError
+from lmkit.neural.interfaces import OutputRequest, Parameter
+from lmkit.neural.losses import OUTPUTS, make_output
+
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed (for cross-checks only)")
+
+EXCLUDED = (1, 4)
+V, H, R = 23, 6, 9
+CASES = {
+    "full": ("full", {}),
+}
+
+
+class OneThread:
+    """Workers without threads."""
+
+    count = 1
+
+    def run(self, tasks):
+        return [task() for task in tasks]
+
+
+class ThreeParts(OneThread):
+    """Cuts work as for three threads."""
+
+    count = 3
+
+
+def counts_of(size, seed=0):
+    """Not sorted, with ids that never occur."""
+    counts = np.random.default_rng(seed).zipf(1.5, size).clip(0, 10_000)
+    counts[[0, 5]] = 0
+    counts[list(EXCLUDED)] = 7
+    return counts
+
+
+def make(case, dtype=np.float64, size=V, width=H, tied=None, seed=3):
+    name, options = CASES[case]
+    request = OutputRequest(width, size, counts_of(size), EXCLUDED, tied_weight=tied, dtype=np.dtype(dtype), seed=seed, scale=0.5)
+    output = make_output(name, request, **options)
+    random = np.random.default_rng(7)
+    for parameter in output.parameters:
+        parameter.value += random.normal(size=parameter.value.shape).astype(dtype) * 0.3
+        parameter.gradient[...] = math.nan  # must be overwritten
+    return output
+
+
+def batch(dtype=np.float64, size=V, width=H, rows=R, seed=1):
+    random = np.random.default_rng(seed)
+    possible = np.setdiff1d(np.arange(size), EXCLUDED)
+    hidden = random.normal(size=(rows, width)).astype(dtype)
+    targets = random.choice(possible, rows).astype(np.int32)
+    targets[rows // 2] = targets[0]  # a word that occurs twice
+    weights = random.uniform(0.5, 1.5, rows).astype(dtype)
+    weights[2] = 0
+    targets[2] = 0
+    return hidden, targets, weights
+
+
+def run(output, hidden, targets, weights, shards=1, workers=None, step=5):
+    """(loss, gradient by hidden); the parameters hold theirs."""
+    borders = [len(hidden) * i // shards for i in range(shards + 1)]
+    output.start_step(targets, step)
+    d_hidden, loss = np.full_like(hidden, math.nan), 0.0
+    for shard, (a, b) in enumerate(itertools.pairwise(borders)):
+        rows = slice(a, b)
+        loss += output.forward_backward(shard, rows, hidden[rows], targets[rows], weights[rows], d_hidden[rows])
+    output.weight_gradients(hidden, targets, workers or OneThread())
+    return loss, d_hidden
+
+
+def whole_gradient(parameter):
+    """The gradient with zeros in the rows that are not named."""
+    if parameter.rows is None:
+        return parameter.gradient.copy()
+    gradient = np.zeros_like(parameter.gradient)
+    gradient[parameter.rows] = parameter.gradient[parameter.rows]
+    assert (np.diff(parameter.rows) > 0).all()
+    return gradient
+
+
+def values(output):
+    return {p.name: p.value.astype(np.float64) for p in output.parameters}
+
+
+def twin_loss(case, output, hidden, targets, weights):
+    if case == "full":
+        return twin.nll(twin.flat_log_probs(values(output), hidden, EXCLUDED), targets, weights)
+    raise NotImplementedError(case)
+
+
+def twin_log_probs(case, output, hidden):
+    return twin.flat_log_probs(values(output), hidden, EXCLUDED)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_loss_equals_the_twin(case) -> None:
+    output, (hidden, targets, weights) = make(case), batch()
+    output.begin(R, 1)
+    loss, _ = run(output, hidden, targets, weights)
+    assert loss == pytest.approx(twin_loss(case, output, hidden, targets, weights), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradients_are_the_slopes_of_the_loss(case) -> None:
+    output, (hidden, targets, weights) = make(case), batch()
+    output.begin(R, 1)
+    _, d_hidden = run(output, hidden, targets, weights)
+    analytic = {p.name: whole_gradient(p) for p in output.parameters}
+    arrays = {"hidden": hidden, **{p.name: p.value for p in output.parameters}}
+    analytic["hidden"] = d_hidden
+    width = 1e-5
+    for name, array in arrays.items():
+        numeric = np.empty(array.size)
+        flat = array.reshape(-1)
+        for i in range(array.size):
+            kept = flat[i]
+            flat[i] = kept + width
+            above, _ = run(output, hidden, targets, weights)
+            flat[i] = kept - width
+            below, _ = run(output, hidden, targets, weights)
+            flat[i] = kept
+            numeric[i] = (above - below) / (2 * width)
+        assert np.abs(numeric).max() > 1e-2, name
+        np.testing.assert_allclose(analytic[name].reshape(-1), numeric, rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_without_weight_teach_nothing(case) -> None:
+    output, (hidden, targets, weights) = make(case), batch()
+    output.begin(R, 1)
+    _, d_hidden = run(output, hidden, targets, weights)
+    assert (d_hidden[2] == 0).all()
+    first = [whole_gradient(p) for p in output.parameters]
+    hidden[2] = 100.0
+    run(output, hidden, targets, weights)
+    for gradient, parameter in zip(first, output.parameters, strict=True):
+        np.testing.assert_array_equal(gradient, whole_gradient(parameter))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_shards_and_threads_do_not_matter(case) -> None:
+    results = []
+    for shards, workers in ((1, OneThread()), (3, ThreeParts())):
+        output, (hidden, targets, weights) = make(case), batch()
+        output.begin(R + 5, shards)
+        loss, d_hidden = run(output, hidden, targets, weights, shards, workers)
+        results.append((loss, d_hidden, [whole_gradient(p) for p in output.parameters]))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-12)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-10, atol=1e-14)
+    for one, other in zip(results[0][2], results[1][2], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_probabilities_are_exact(case) -> None:
+    output, (hidden, targets, _) = make(case), batch()
+    logs = output.log_probs(hidden)
+    assert logs.dtype == np.float64
+    assert logs.shape == (R, V)
+    np.testing.assert_allclose(np.exp(logs).sum(1), 1.0, rtol=1e-12)
+    assert np.isneginf(logs[:, EXCLUDED]).all()
+    np.testing.assert_allclose(logs, twin_log_probs(case, output, hidden), rtol=1e-10)
+    np.testing.assert_allclose(output.score(hidden, targets), logs[np.arange(R), targets], rtol=1e-12)
+    if output.is_normalised_in_training:
+        output.begin(R, 1)
+        weights = np.ones(R)
+        loss, _ = run(output, hidden, targets, weights)
+        assert loss == pytest.approx(-output.score(hidden, targets).sum(), rel=1e-12)
+
+
+WIDE = {"size": 301, "width": 45, "rows": 37}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_single_precision_is_close_to_double(case) -> None:
+    """Sizes that fill vectors of 16 and 32 and leave a rest."""
+    results = []
+    for dtype in (np.float64, np.float32):
+        output = make(case, dtype, WIDE["size"], WIDE["width"])
+        hidden, targets, weights = batch(dtype, **WIDE)
+        output.begin(len(hidden), 2)
+        loss, d_hidden = run(output, hidden, targets, weights, 2)
+        assert d_hidden.dtype == dtype
+        gradients = [whole_gradient(p) for p in output.parameters]
+        assert all(g.dtype == dtype for g in gradients)
+        results.append((loss, d_hidden, gradients, output.log_probs(hidden)))
+    (loss, d_hidden, gradients, logs), (loss32, d_hidden32, gradients32, logs32) = results
+    assert loss32 == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(d_hidden32, d_hidden, rtol=1e-4, atol=1e-5 * np.abs(d_hidden).max())
+    for one, other in zip(gradients, gradients32, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * np.abs(one).max())
+    np.testing.assert_allclose(logs32, logs, atol=2e-5)
+    np.testing.assert_allclose(np.exp(logs32).sum(1), 1.0, rtol=3e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_row_scores_the_same_alone_and_among_others(case) -> None:
+    output = make(case, np.float32, WIDE["size"], WIDE["width"])
+    hidden, targets, _ = batch(np.float32, **WIDE)
+    together, logs = output.score(hidden, targets), output.log_probs(hidden)
+    for row in (0, 5, 36):
+        one = slice(row, row + 1)
+        assert output.score(hidden[one], targets[one])[0] == together[row]
+        np.testing.assert_array_equal(output.log_probs(hidden[one])[0], logs[row])
+    np.testing.assert_array_equal(output.score(hidden[3:10], targets[3:10]), together[3:10])
+    assert output.score(hidden[:0], targets[:0]).shape == (0,)
+    assert output.log_probs(hidden[:0]).shape == (0, WIDE["size"])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradients_repeat_with_the_seed_and_the_step(case) -> None:
+    def gradients(step, seed):
+        output, (hidden, targets, weights) = make(case, np.float32, seed=seed), batch(np.float32)
+        output.begin(R, 1)
+        run(output, hidden, targets, weights, step=1)
+        loss, d_hidden = run(output, hidden, targets, weights, step=step)
+        return loss, d_hidden, [p.value for p in output.parameters]
+
+    one, two = gradients(5, 3), gradients(5, 3)
+    assert one[0] == two[0]
+    np.testing.assert_array_equal(one[1], two[1])
+    assert any((a != b).any() for a, b in zip(one[2], gradients(5, 4)[2], strict=True))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if OUTPUTS[CASES[case][0]].takes_tied_weight])
+def test_tied_weights_get_a_dense_gradient(case) -> None:
+    random = np.random.default_rng(11)
+    tied = Parameter.of("encoder.weight", random.normal(size=(V, H)))
+    own = make(case, tied=tied)
+    assert own.parameters[0] is tied
+    free = make(case)
+    for parameter, other in zip(own.parameters, free.parameters, strict=True):
+        other.value[...] = parameter.value
+    hidden, targets, weights = batch()
+    for output in (own, free):
+        output.begin(R, 1)
+        run(output, hidden, targets, weights)
+    assert tied.rows is None
+    np.testing.assert_allclose(tied.gradient, whole_gradient(free.parameters[0]), rtol=1e-12, atol=1e-15)
+    with pytest.raises(InvalidParameterError, match="embedding of 23 x 6"):
+        make(case, tied=Parameter.of("encoder.weight", np.zeros((V, H + 1))))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not OUTPUTS[CASES[case][0]].takes_tied_weight])
+def test_tied_weights_are_refused_where_they_have_no_meaning(case) -> None:
+    with pytest.raises(InvalidParameterError, match="share with the embedding"):
+        make(case, tied=Parameter.of("encoder.weight", np.zeros((V, H))))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_output_can_be_made_again_from_its_record(case) -> None:
+    import json
+
+    output = make(case)
+    record = json.loads(json.dumps(output.to_dict()))
+    again = make_output(request=output.request, **record)
+    assert {p.name: p.value.shape for p in again.parameters} == {p.name: p.value.shape for p in output.parameters}
+    for parameter, other in zip(again.parameters, output.parameters, strict=True):
+        parameter.value[...] = other.value
+    hidden, _, _ = batch()
+    np.testing.assert_array_equal(again.log_probs(hidden), output.log_probs(hidden))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_frozen_parameters_get_no_gradient(case) -> None:
+    output, (hidden, targets, weights) = make(case), batch()
+    output.begin(R, 1)
+    for parameter in output.parameters:
+        parameter.is_trained = False
+        parameter.gradient[...] = 0
+    _, d_hidden = run(output, hidden, targets, weights)
+    assert np.abs(d_hidden).max() > 0
+    assert all((p.gradient == 0).all() for p in output.parameters)
+
+
+def test_bad_requests() -> None:
+    with pytest.raises(InvalidParameterError, match="one of 'full'"):
+        make_output("fuller", OutputRequest(H, V, counts_of(V)))
+    with pytest.raises(InvalidParameterError, match="one count a token"):
+        make_output("full", OutputRequest(H, V, counts_of(V + 1)))
+    with pytest.raises(InvalidParameterError, match="at least two tokens"):
+        make_output("full", OutputRequest(H, 2, np.array([3, 4]), (1,)))
+    with pytest.raises(InvalidParameterError, match="must be in the vocabulary"):
+        make_output("full", OutputRequest(H, V, counts_of(V), (V,)))
+
+
+@needs_torch
+def test_full_softmax_equals_torch() -> None:
+    import torch
+
+    output, (hidden, targets, weights) = make("full"), batch()
+    output.begin(R, 1)
+    loss, d_hidden = run(output, hidden, targets, weights)
+    weight = torch.tensor(output.parameters[0].value, requires_grad=True)
+    bias = torch.tensor(output.parameters[1].value, requires_grad=True)
+    h = torch.tensor(hidden, requires_grad=True)
+    mask = torch.zeros(V, dtype=torch.float64)
+    mask[list(EXCLUDED)] = -math.inf
+    losses = torch.nn.CrossEntropyLoss(reduction="none")(h @ weight.T + bias + mask, torch.tensor(targets).long())
+    total = (losses * torch.tensor(weights)).sum()
+    total.backward()
+    assert loss == pytest.approx(float(total.detach()), rel=1e-12)
+    for own, theirs in ((d_hidden, h), (output.parameters[0].gradient, weight), (output.parameters[1].gradient, bias)):
+        np.testing.assert_allclose(own, theirs.grad.numpy(), rtol=1e-9, atol=1e-13)
