@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.embeddings.options import Settings
+from lmkit.embeddings.options import Settings, Sigmoid
+from lmkit.embeddings.training import _kernels_hidden as hidden
+from lmkit.embeddings.training import _kernels_pairs as pairs
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
 from lmkit.embeddings.training.objective import Objective, Parameters, Stretch
 from lmkit.embeddings.training.text import TrainingText
@@ -28,8 +30,18 @@ class _NegativeSampling(Objective):
                 "it from; lower the minimum count (min_count, --min-count) or take a longer text."
             )
         self.input_rows = self.output_rows = size
-        self.noise_weights = np.power(text.rows.counts.astype(np.float64), settings.variant.noise_exponent)
-        self.noise = skipgram.Noise(frozen(alias_table(self.noise_weights)), settings.negative)
+        variant = settings.variant
+        weights = _powers(text.rows.counts, variant.noise_exponent)
+        if variant.end_of_sentence == "row":  # word2vec.c draws another word at random where it has drawn `</s>`, which stands first
+            weights[1:] += weights[0] / (size - 1)
+            weights[0] = 0
+        self.noise_weights = weights
+        table = frozen(alias_table(weights))
+        self.noise = skipgram.Noise(table, settings.negative)
+        self.negatives = pairs.Negatives(
+            table, settings.negative, int(variant.noise_collision == "skip"), int(variant.direction == "centre-in")
+        )
+        self.sigmoid = sigmoid_table(variant.sigmoid)
 
     def _noise_updates(self, draws: float) -> np.ndarray:
         return self.noise_weights * (draws / self.noise_weights.sum())
@@ -39,33 +51,75 @@ class _NegativeSampling(Objective):
 
 
 class SkipGram(_NegativeSampling):
-    """Skip-gram: with one set of negatives for a window, or with own ones for each pair (the compatible variants)."""
+    """Skip-gram: one set of negatives for a window, or own ones for each pair, as the variant says."""
+
+    def updates(self) -> tuple[np.ndarray, np.ndarray]:
+        kept, pairs_each = self.text.expected_kept, self.mean_window()
+        predictions = 1.0 if self.settings.variant.share_negatives else pairs_each
+        return kept * pairs_each, kept * predictions + self._noise_updates(kept.sum() * predictions * self.settings.negative)
+
+    def scratch(self) -> Any:
+        window, negative = self.settings.window, self.settings.negative
+        own = skipgram_block(window, negative) if self.settings.variant.share_negatives else pair_work(window, negative, self.stride)
+        return self.kept_scratch(), own
+
+    def train(self, stretch: Stretch, parameters: Parameters, scratch: Any, stats: np.ndarray) -> None:
+        where = (stretch.text.arrays, stretch.key, stretch.start, stretch.stop, stretch.rate, self.windows)
+        model = (parameters.input, parameters.output, parameters.stride)
+        if self.settings.variant.share_negatives:
+            skipgram.train_skipgram(*where, self.noise, *model, *scratch, stats)
+        else:
+            pairs.train_pairs(*where, self.negatives, self.sigmoid, *model, *scratch, stats)
+
+
+class Cbow(_NegativeSampling):
+    """CBOW: one prediction a window, so that its negatives are always its own."""
+
+    def __init__(self, text: TrainingText, settings: Settings) -> None:
+        super().__init__(text, settings)
+        variant = settings.variant
+        self.pooling = pairs.Pooling(int(variant.cbow_mean), int(variant.cbow_divided))
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
         kept = self.text.expected_kept
-        own = 1.0 if self.settings.variant.share_negatives else self.mean_window()
-        return kept * self.mean_window(), kept * own + self._noise_updates(kept.sum() * own * self.settings.negative)
+        return kept * self.mean_window(), kept + self._noise_updates(kept.sum() * self.settings.negative)
 
     def scratch(self) -> Any:
-        return self.kept_scratch(), skipgram_block(self.settings.window, self.settings.negative)
+        return self.kept_scratch(), pair_work(self.settings.window, self.settings.negative, self.stride)
 
     def train(self, stretch: Stretch, parameters: Parameters, scratch: Any, stats: np.ndarray) -> None:
-        kept, block = scratch
-        skipgram.train_skipgram(
+        pairs.train_cbow(
             stretch.text.arrays,
             stretch.key,
             stretch.start,
             stretch.stop,
             stretch.rate,
             self.windows,
-            self.noise,
+            self.negatives,
+            self.pooling,
+            self.sigmoid,
             parameters.input,
             parameters.output,
             parameters.stride,
-            kept,
-            block,
+            *scratch,
             stats,
         )
+
+
+def sigmoid_table(sigmoid: Sigmoid | None) -> hidden.SigmoidTable:
+    """The table of a variant's sigmoid for the kernels; empty for the exact function."""
+    if sigmoid is None:
+        return hidden.SigmoidTable(frozen(np.zeros(0, np.float32)), 0.0, 0.0, 0)
+    bound, bins = float(sigmoid.bound), sigmoid.bins
+    values = 1 / (1 + np.exp(bound - 2 * bound * np.arange(bins) / bins))
+    return hidden.SigmoidTable(frozen(values.astype(np.float32)), bound, bins / (2 * bound), int(sigmoid.outside == "skip"))
+
+
+def _powers(counts: np.ndarray, exponent: float) -> np.ndarray:
+    """Counts to a power; a word that does not occur is never drawn."""
+    weights = np.zeros(len(counts))
+    weights[counts > 0] = np.power(counts[counts > 0].astype(np.float64), exponent)
+    return weights
 
 
 def skipgram_block(window: int, negative: int) -> skipgram.Block:
@@ -83,5 +137,23 @@ def skipgram_block(window: int, negative: int) -> skipgram.Block:
         np.zeros(2 * window + 1, np.int64),
         np.zeros(groups * (window + 1) * 16, np.float32),
         masks.ravel(),
+        signs.ravel(),
+    )
+
+
+def pair_work(window: int, negative: int, stride: int) -> pairs.Work:
+    """Scratch of `_kernels_pairs`, with its masks and signs."""
+    group = skipgram.GROUP
+    groups = -(-(1 + negative) // group)
+    signs = np.full((2, 16), -1, np.float32)
+    signs[0, 0] = 1
+    return pairs.Work(
+        np.zeros((2 * window + 1, group * groups), np.int64),
+        np.zeros(2 * window + 1, np.int64),
+        np.zeros(2 * window + 1, np.int64),
+        np.zeros(stride, np.float32),
+        np.zeros(stride, np.float32),
+        np.zeros(groups * 16, np.float32),
+        (np.arange(16) < np.arange(group + 1)[:, None]).astype(np.float32).ravel(),
         signs.ravel(),
     )
