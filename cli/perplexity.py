@@ -45,6 +45,14 @@ def command(
     per_word: Annotated[
         bool, typer.Option("--per-word", help="Print each token's log10 probability, the length of the n-gram found, the back-off paid.")
     ] = False,
+    as_tool: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            help="Print the figures as kenlm, srilm, nltk or awd (the AWD-LSTM scripts) would for this run.",
+            show_default="lmkit's own",
+        ),
+    ] = None,
     split: options.Split = None,
     encoding: options.Encoding = None,
     blank_lines: options.BlankLinesOption = None,
@@ -61,7 +69,10 @@ def command(
     get a row each.
     """
     import lmkit
+    from lmkit.evaluation.conventions import as_printed_by, check_tool
 
+    if as_tool is not None:
+        check_tool(as_tool)
     entries = []
     for path in map(reading.model_path, models):
         model = lmkit.load(path)
@@ -84,6 +95,10 @@ def command(
     for text_options, group in groups.items():
         found = _score(group, _Text(text, part, text_options), threads, per_word, json)
         notes.extend(note for note in found if note not in notes)
+    if as_tool is not None:
+        for entry in entries:
+            output.result(as_printed_by(as_tool, entry.total, text))
+        return
     if json:
         results = [entry.result() | ({"words": entry.words} if per_word else {}) for entry in entries]
         about = {"text": text, "notes": notes}

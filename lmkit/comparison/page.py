@@ -173,7 +173,7 @@ def _pareto(rows: Sequence[Row]) -> str:
 
 
 def _scatter(points: Sequence[tuple[float, float, Row]], title: str) -> str:
-    left, top, width, height = 70, 14, 620, 260
+    left, top, width, height = 70, 26, 620, 260
     xs, ys = [math.log10(x) for x, _, _ in points], [math.log10(y) for _, y, _ in points]
     x_low, x_high, y_low, y_high = min(xs), max(xs), min(ys), max(ys)
     x_high, y_high = max(x_high, x_low + 0.1), max(y_high, y_low + 0.02)

@@ -1,0 +1,75 @@
+"""The figures of one run as other tools print them, against nltk itself and against sums done by hand."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from nltk.lm import Laplace
+from nltk.util import everygrams, ngrams
+
+from lmkit import NgramLanguageModel
+from lmkit.errors import InvalidParameterError
+from lmkit.evaluation.conventions import CONVENTIONS, as_printed_by
+from lmkit.evaluation.perplexity import Accounting, Sum
+from lmkit.ngram.smoothing import Additive
+
+TRAIN = [line.split() for line in ("the cat sat", "the dog ran far", "a cat ran", "the cat ran far away from the dog")]
+TEST = [line.split() for line in ("the cat ran", "a dog ran away from the cat")]
+LN10 = math.log(10)
+
+# 10 known words, 2 unknown ones, 3 ends; sums of natural logarithms
+HAND = Accounting(Sum(10, -30 * LN10), Sum(2, -8 * LN10), Sum(3, -3 * LN10), 0, 60, 60, 3, 100, "hash")
+
+
+def numbers(text: str) -> dict[str, float]:
+    return {name: float(value) for name, value in re.findall(r"([\w][\w ]*?)[=:\t]\s*([-\d.]+)", text)}
+
+
+def test_kenlm() -> None:
+    found = numbers(as_printed_by("kenlm", HAND, "t"))
+    assert found["Perplexity including OOVs"] == pytest.approx(10 ** (41 / 15))
+    assert found["Perplexity excluding OOVs"] == pytest.approx(10 ** (33 / 13))
+    assert (found["OOVs"], found["Tokens"]) == (2, 15)
+
+
+def test_srilm() -> None:
+    lines = as_printed_by("srilm", HAND, "news.txt").splitlines()
+    assert lines[0] == "file news.txt: 3 sentences, 12 words, 2 OOVs"
+    assert lines[1].startswith("0 zeroprobs, logprob= -33 ")
+    found = numbers(lines[1])
+    assert found["ppl"] == pytest.approx(10 ** (33 / (10 + 3)), rel=1e-6)
+    assert found["ppl1"] == pytest.approx(10 ** (33 / 10), rel=1e-6)
+
+
+def test_awd() -> None:
+    loss = 41 * LN10 / 15
+    assert (
+        as_printed_by("awd", HAND, "t") == f"| test loss {loss:5.2f} | test ppl {math.exp(loss):8.2f} | test bpc {loss / math.log(2):8.3f}"
+    )
+
+
+def test_nltk_prints_the_same() -> None:
+    theirs = Laplace(2)
+    padded = [["<s>", *words, "</s>"] for words in TRAIN]
+    grams = [[gram for gram in everygrams(words, max_len=2) if gram[-1] != "<s>"] for words in padded]
+    theirs.fit(grams, vocabulary_text=[word for words in TRAIN for word in [*words, "</s>"]])
+    text = [gram for words in TEST for gram in ngrams(["<s>", *words, "</s>"], 2)]
+    ours = NgramLanguageModel(order=2, smoothing=Additive()).fit(TRAIN)
+    accounting = Accounting.from_events(ours.score(TEST))
+    found = numbers(as_printed_by("nltk", accounting, "t"))
+    assert found["entropy"] == pytest.approx(theirs.entropy(text), rel=1e-6)
+    assert found["perplexity"] == pytest.approx(theirs.perplexity(text), rel=1e-6)
+
+
+def test_an_unknown_tool_is_refused_by_name() -> None:
+    with pytest.raises(InvalidParameterError, match="kenlm, srilm, nltk, awd"):
+        as_printed_by("moses", HAND, "t")
+    assert set(CONVENTIONS) == {"kenlm", "srilm", "nltk", "awd"}
+
+
+def test_srilm_and_impossible_events() -> None:
+    model = NgramLanguageModel(order=3, smoothing="maximum-likelihood").fit(TRAIN)
+    with pytest.raises(InvalidParameterError, match="impossible"):
+        as_printed_by("srilm", Accounting.from_events(model.score(TEST)), "t")
