@@ -18,14 +18,10 @@ from lmkit.embeddings.training import _kernels_windows as kernels
 from lmkit.embeddings.training.merging import Replicas
 from lmkit.embeddings.training.objective import CENTRES, LOSS, PAIRS, STATS, TOKENS, Objective, Parameters, Stretch
 from lmkit.embeddings.training.text import TrainingText
-from lmkit.errors import LmkitError
+from lmkit.errors import DivergenceError
 
 _HELD_OUT_EPOCH = (1 << 62) + 1  # its draws are those of no epoch
 _INITIAL_EPOCH = 1 << 62
-
-
-class DivergedError(LmkitError):
-    """The loss is no number any more."""
 
 
 @dataclasses.dataclass
@@ -59,7 +55,7 @@ class Report:
     raw_rate, kept_rate : tokens read, and centres left by sub-sampling, a second since the last report; nan for the first.
     learning_rate : now.
     loss : nats for a pair of words, its negatives included, since the last report.
-    held_out_loss : the same on the held-out text, at the end of an epoch; None otherwise.
+    epoch_record : at the end of an epoch what `State.history` keeps of it, None otherwise.
     """
 
     epoch: int
@@ -70,7 +66,7 @@ class Report:
     kept_rate: float
     learning_rate: float
     loss: float
-    held_out_loss: float | None = None
+    epoch_record: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass
@@ -130,7 +126,7 @@ class Trainer:
         Raises
         ------
         KeyboardInterrupt : after Ctrl-C, once all threads have come to a point where `parameters` is whole and a checkpoint is stored.
-        DivergedError : if the loss becomes infinite.
+        DivergenceError : if the loss becomes infinite.
         """
         settings = self.settings
         workers = min(settings.threads, os.cpu_count() or 1)
@@ -201,7 +197,7 @@ class Trainer:
             "learning_rate": self._rate_at(self.text.tokens),
         }
         if not math.isfinite(loss):
-            raise DivergedError(
+            raise DivergenceError(
                 f"The loss is no finite number any more in epoch {state.epoch + 1}: the vectors have grown without bound; train with a "
                 f"lower "
                 f"learning rate than {self.settings.learning_rate:g}, or with fewer threads than {self.settings.threads}."
@@ -213,7 +209,7 @@ class Trainer:
                 if self.options.patience is not None:
                     self.best = self.parameters.copy() if self.best is None else self.best
                     self.best.assign(self.parameters)
-        self._watch.end_epoch(record.get("held_out_loss"))
+        self._watch.end_epoch(record)
         state.history.append(record)
         state.epoch, state.round = state.epoch + 1, 0
         state.stats = np.zeros(STATS)
@@ -280,12 +276,12 @@ class _Watch:
         if time.monotonic() - self._last >= self._trainer.options.report_seconds:
             self._report(None)
 
-    def end_epoch(self, held_out: float | None) -> None:
+    def end_epoch(self, record: dict[str, Any]) -> None:
         self._place = self._trainer.text.tokens
-        self._report(held_out)
+        self._report(record)
         self._before = np.zeros(STATS)
 
-    def _report(self, held_out: float | None) -> None:
+    def _report(self, record: dict[str, Any] | None) -> None:
         trainer, now = self._trainer, time.monotonic()
         if trainer.options.report is None:
             return
@@ -302,7 +298,7 @@ class _Watch:
                 since[CENTRES] / seconds,
                 trainer._rate_at(self._place),
                 since[LOSS] / since[PAIRS] if since[PAIRS] else math.nan,
-                held_out,
+                record,
             )
         )
         self._before = state.stats.copy()

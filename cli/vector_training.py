@@ -1,0 +1,210 @@
+"""What the commands that train word vectors share: progress, checkpoints, the report, and what to try next."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lmkit._progress import Progress
+from lmkit_cli import output, reading
+
+if TYPE_CHECKING:
+    from lmkit.embeddings.models import Word2Vec
+    from lmkit.embeddings.training.trainer import Report
+    from lmkit.text.corpus import EncodedCorpus
+
+ENDING = ".vectors"
+
+Dim = Annotated[int, typer.Option("--dim", "-dim", "-size", "--vector-size", help="Numbers in a vector.", min=1)]
+Window = Annotated[int, typer.Option("--window", "-window", "-ws", help="Words on either side that are a word's context, at most.", min=1)]
+Negative = Annotated[int, typer.Option("--negative", "-negative", "-neg", help="Noise words drawn for a prediction.", min=0)]
+Epochs = Annotated[int, typer.Option("--epochs", "-epoch", "-iter", help="Passes over the text.", min=1)]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        "--learning-rate", "-alpha", "-lr", help="At first; it falls linearly.", show_default="0.025 for skip-gram, 0.05 for CBOW"
+    ),
+]
+Sample = Annotated[
+    float, typer.Option("--sample", "-sample", "-t", help="Leave frequent words out at random, those above about this share of the text.")
+]
+MinCount = Annotated[int, typer.Option("--min-count", "-min-count", "-minCount", help="Words seen less often get no vector.", min=1)]
+MaxVocab = Annotated[
+    int | None,
+    typer.Option("--max-vocab", "--vocab-size", help="So many vectors at most, for the most frequent words.", min=1, show_default="all"),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        "-threads",
+        "-thread",
+        help="Copies of the model trained at once and merged. The vectors depend on their number, so name it where they are to be the same "
+        "on another machine.",
+        min=1,
+        show_default="one a core",
+    ),
+]
+HeldOut = Annotated[
+    str | None,
+    typer.Option("--held-out", help="A second text on which the loss is measured after each epoch.", show_default="none"),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(help="End after so many epochs without a lower held-out loss, and keep the best.", min=1, show_default="never"),
+]
+Start = Annotated[
+    Path | None,
+    typer.Option("--start", "-pretrainedVectors", help="Begin with these vectors; all their words stay.", show_default="at random"),
+]
+CheckpointMinutes = Annotated[
+    float, typer.Option("--checkpoint-minutes", help="Store the training so often beside --out, as NAME.checkpoint.", min=0)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
+
+
+class Training:
+    """One training from the command line: reads, trains, stores, tells.
+
+    Parameters
+    ----------
+    spec : the corpus argument, None for the default corpus.
+    out : where the vectors go, None for models/KIND-<corpus>.vectors.
+    kind : of the default name.
+    split : part of the corpus.
+    reading_options : what the user typed of `reading.text_options`.
+    """
+
+    def __init__(self, spec: str | None, out: Path | None, kind: str, split: str | None, **reading_options: Any) -> None:
+        import lmkit_corpora
+
+        self.spec = spec if spec is not None else lmkit_corpora.default_corpus()
+        self.target = out if out is not None else reading.MODELS_FOLDER / f"{kind}-{reading.corpus_label(self.spec)}{ENDING}"
+        reading.check_output(self.target)
+        self._options = reading.text_options(self.spec, **reading_options)
+        self._part = reading.choose_split(self.spec, split, "train")
+        self.seconds = 0.0
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.target.with_name(self.target.name + ".checkpoint")
+
+    def run(
+        self,
+        model: Word2Vec,
+        *,
+        held_out: str | None,
+        patience: int | None,
+        start: Path | None,
+        minutes: float,
+        resume: bool,
+    ) -> EncodedCorpus:
+        """Read the text, train, save. Ctrl-C leaves a checkpoint and raises KeyboardInterrupt."""
+        import lmkit
+        import lmkit_corpora
+        from lmkit.embeddings.training.checkpoint import Checkpoints
+        from lmkit.errors import UsageError
+
+        began = time.perf_counter()
+        first: Any = None
+        if start is not None:
+            first = lmkit.load(start)
+            first = getattr(first, "vectors_", first)
+            if not hasattr(first, "most_similar"):
+                raise UsageError(f"{start}: holds a {type(first).__name__}, no word vectors; --start takes vectors.")
+        corpus = lmkit_corpora.load_corpus(self.spec, split=self._part, options=self._options)
+        other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=corpus.options)
+        reading.make_folder(self.target)
+        if resume and not self.checkpoint.exists():
+            output.note(f"There is no checkpoint {self.checkpoint}; training begins anew.")
+        show = _Show()
+        try:
+            with show:
+                model.fit(
+                    corpus,
+                    held_out=other,
+                    patience=patience,
+                    start=first,
+                    checkpoints=Checkpoints(self.checkpoint, minutes, resume),
+                    report=show,
+                )
+        except KeyboardInterrupt:
+            if self.checkpoint.exists():
+                output.note(f"\nThe training is stored in {self.checkpoint}; the same command with --resume goes on from there.")
+            raise
+        model.save(self.target)
+        self.checkpoint.unlink(missing_ok=True)
+        self.seconds = time.perf_counter() - began
+        return corpus
+
+    def tell(self, model: Word2Vec, corpus: EncodedCorpus, *, json: bool, quiet: bool) -> None:
+        """Print what came of it."""
+        size = self.target.stat().st_size
+        if json:
+            card = {"model": str(self.target), "bytes": size, "seconds": self.seconds, "history": model.history_, "notes": model.notes_}
+            output.result_json({**model.info(), **card})
+            return
+        if quiet:
+            output.result(str(self.target))
+            return
+        vectors = model.vectors_
+        output.result(f"Read {corpus.name}: {len(corpus):,} words, {len(corpus.vocabulary) - 3:,} different.")
+        for entry in model.notes_:
+            output.result(f"Note: {entry}")
+        last = model.history_[-1]
+        held_out = f", {last['held_out_loss']:.4f} on the held-out text" if "held_out_loss" in last else ""
+        output.result(f"Loss of epoch {last['epoch']}: {last['loss']:.4f} nats for a prediction and its negatives{held_out}.")
+        output.result(
+            f"Model: {self.target} ({output.size(size)}), {len(vectors):,} vectors of {vectors.dimensions}, made in {self.seconds:.1f} s."
+        )
+        path = shlex.quote(str(self.target))
+        output.note("\nTry next:")
+        output.note(f"  lmkit neighbors {shlex.quote(_some_word(model))} --model {path}")
+        output.note(f"  lmkit analogy king man woman --model {path}")
+
+
+class _Show:
+    """Takes the reports of a training: a bar on a terminal, a line an epoch in any case."""
+
+    def __init__(self) -> None:
+        self._epoch_began = time.perf_counter()
+        self._bar: Progress | None = None
+        self._done = 0
+
+    def __enter__(self) -> _Show:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, report: Report) -> None:
+        if self._bar is None:
+            self._bar = Progress("Training", report.total, "word")
+        self._bar.describe(
+            f"epoch {report.epoch}/{report.epochs}, {report.raw_rate / 1e6:.2f}M words/s, {report.kept_rate / 1e6:.2f}M kept, "
+            f"rate {report.learning_rate:.4f}, loss {report.loss:.3f}"
+        )
+        self._bar.advance(report.tokens - self._done)
+        self._done = report.tokens
+        if report.epoch_record is not None:
+            self._tell_epoch(report, report.epoch_record)
+
+    def _tell_epoch(self, report: Report, record: dict[str, Any]) -> None:
+        seconds = max(time.perf_counter() - self._epoch_began, 1e-9)
+        held_out = f", held-out {record['held_out_loss']:.4f}" if "held_out_loss" in record else ""
+        output.note(
+            f"Epoch {report.epoch}/{report.epochs}: loss {record['loss']:.4f}{held_out}, learning rate {report.learning_rate:.5f}, "
+            f"{record['tokens'] / seconds:,.0f} words/s read, {record['centres'] / seconds:,.0f} kept."
+        )
+        self._epoch_began = time.perf_counter()
+
+
+def _some_word(model: Word2Vec) -> str:
+    """A frequent word that is more than a few letters, such as has neighbours worth looking at."""
+    words = [model.vectors_.words.string(row) for row in range(min(300, len(model.vectors_)))]
+    return next((word for word in reversed(words) if 4 < len(word) < 20 and word.isalpha()), words[0])
