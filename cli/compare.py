@@ -14,8 +14,6 @@ from lmkit_cli import options, output, reading
 if TYPE_CHECKING:
     from lmkit.comparison.comparison import Comparison
     from lmkit.comparison.contestants import Contestant
-    from lmkit.text.corpus import EncodedCorpus
-    from lmkit.text.options import TextOptions
 
 
 def command(
@@ -68,6 +66,7 @@ def command(
     difference to the best with its p-value, and a check that its probabilities sum to one; a model that fails is shown but not ranked.
     With a held-out text a mixture of all, its weights learnt there, takes part as well.
     """
+    import lmkit_corpora
     from lmkit.comparison.comparison import compare
     from lmkit.comparison.reports import check_report, write_report
 
@@ -77,17 +76,11 @@ def command(
     paths = [reading.model_path(name) for name in models]
     contestants = _contestants(paths)
     part = reading.choose_split(corpus, split, "test")
-    if mixture:
-        contestants += _mixtures(contestants, _held_out(corpus, part, held_out))
-
-    def read(text_options: TextOptions) -> EncodedCorpus:
-        import lmkit_corpora
-
-        return lmkit_corpora.load_corpus(corpus, split=part, options=text_options)
-
+    other = _held_out(corpus, part, held_out) if mixture else None
     found = compare(
         [*contestants, *_oracle(corpus, part)],
-        read,
+        lambda text_options: lmkit_corpora.load_corpus(corpus, split=part, options=text_options),
+        held_out=None if other is None else lambda text_options: lmkit_corpora.load_corpus(other, options=text_options),
         measure=measure,  # type: ignore[arg-type]  # checked there
         resamples=resamples,
         seed=seed or 0,
@@ -149,27 +142,6 @@ def _held_out(corpus: str, part: str | None, named: str | None) -> str | None:
     if reading.is_in_catalogue(corpus) and part == "test" and "valid" in lmkit_corpora.get(base).splits:
         return f"{base}:valid"
     return None
-
-
-def _mixtures(contestants: Sequence[Contestant], held_out: str | None) -> list[Contestant]:
-    """Mixtures of all models that may be mixed, static and by context; none without a held-out text or a second model."""
-    import lmkit_corpora
-    from lmkit.comparison.contestants import Contestant
-    from lmkit.wrappers.mixture import Mixture
-
-    parts = [one for one in contestants if one.model is not None and one.model.is_normalised]
-    if held_out is None or len(parts) < 2 or len({one.model.vocabulary.hash for one in parts if one.model is not None}) > 1:
-        return []
-    models = [one.model for one in parts if one.model is not None]
-    text = lmkit_corpora.load_corpus(held_out, options=models[0].text_options)
-    found = []
-    kinds = ["static", "context"] if any(hasattr(model, "context_length") for model in models) else ["static"]
-    for kind in kinds:
-        mixture = Mixture(models, by=kind).fit(text)  # type: ignore[arg-type]
-        weights = dict(zip((one.name for one in parts), mixture.weights_.mean(axis=0).tolist(), strict=True))
-        name = "mixture of all" if kind == "static" else "mixture by context"
-        found.append(Contestant(name, "mixture", mixture, origin={"weights": weights, "by": kind, "held_out": held_out}))
-    return found
 
 
 def _oracle(corpus: str, part: str | None) -> list[Contestant]:

@@ -18,6 +18,7 @@ import numpy as np
 from lmkit._progress import Progress
 from lmkit._validation import check_choice
 from lmkit.comparison.contestants import Contestant, Cost
+from lmkit.comparison.mixtures import mix_events
 from lmkit.errors import InputError, UsageError
 from lmkit.evaluation.breakdown import BucketRow, all_buckets, bucket_rows
 from lmkit.evaluation.events_file import events_hash, explain_difference
@@ -127,6 +128,7 @@ def compare(
     contestants: Sequence[Contestant],
     read: Callable[[TextOptions], EncodedCorpus],
     *,
+    held_out: Callable[[TextOptions], EncodedCorpus] | None = None,
     measure: Measure = "perplexity",
     confidence: float = 0.95,
     resamples: int = 1_000,
@@ -142,6 +144,8 @@ def compare(
     ----------
     contestants : models, or streams of events scored elsewhere; two or more of different names.
     read : gives the text in a reading; called once for each reading that the models have.
+    held_out : gives a text on which the weights of mixtures of all models are learnt; it must have no part in the test text. None: no
+        mixtures.
     measure : "perplexity" needs models that know the same words; "bits-per-character" compares other units and vocabularies too, where
         the text has no word unknown to any of them.
     confidence, resamples, seed : of intervals and tests.
@@ -163,6 +167,8 @@ def compare(
         _refuse_incomparable(scored)
     else:
         _refuse_unequal_text(scored)
+    if held_out is not None and measure == "perplexity":
+        scored += _mixtures(scored, held_out, training_counts, threads)
     with Progress("checking that probabilities sum to one", total=len(scored), unit="model") as progress:
         for one in scored:
             if one.contestant.model is not None and one.corpus is not None:
@@ -200,6 +206,24 @@ def _score_all(contestants: Sequence[Contestant], read: Callable[[TextOptions], 
                 scored.append(_Scored(contestant, events, corpus, seconds * 1e6 / max(len(events), 1)))
             progress.advance()
     return scored
+
+
+def _mixtures(
+    scored: Sequence[_Scored], held_out: Callable[[TextOptions], EncodedCorpus], counts: Any, threads: int | None
+) -> list[_Scored]:
+    """Mixtures of all models whose scores are probabilities, static and by the frequency of the word before; none of fewer than two."""
+    parts = [one for one in scored if one.contestant.model is not None and one.events.is_normalised]
+    if len(parts) < 2:
+        return []
+    learnt = [one.events for one in _score_all([one.contestant for one in parts], held_out, threads)]
+    found = []
+    for name, by in (("mixture of all", None), ("mixture by frequency", counts)):
+        if by is None and name != "mixture of all":
+            continue
+        mixed = mix_events(learnt, [one.events for one in parts], by)
+        origin = mixed.describe([one.contestant.name for one in parts])
+        found.append(_Scored(Contestant(name, "mixture", events=mixed.events, origin=origin), mixed.events, None, None))
+    return found
 
 
 def _refuse_incomparable(scored: Sequence[_Scored]) -> None:

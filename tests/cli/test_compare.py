@@ -25,7 +25,7 @@ def test_compare_ranks_and_mixes(run: Callable, model: Path, unigram: Path, othe
     names = [line.split("  ")[0] for line in outcome.out.splitlines()[3:]]
     assert names.index("small") < names.index("unigram")
     assert "mixture of all" in names
-    assert "mixture by context" in names
+    assert "mixture by frequency" in names
     assert str(report) in outcome.out
     assert report.read_text().startswith("<!doctype html>")
 
