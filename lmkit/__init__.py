@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "NgramLanguageModel": "lmkit.ngram.model",
+    "RecurrentLanguageModel": "lmkit.neural.models",
     "Decoding": "lmkit.sampling",
     "ScoredEvents": "lmkit.events",
     "TextOptions": "lmkit.text.options",
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from lmkit.embeddings.vectors import WordVectors
     from lmkit.events import ScoredEvents
     from lmkit.loading import load
+    from lmkit.neural.models import RecurrentLanguageModel
     from lmkit.ngram.model import NgramLanguageModel
     from lmkit.sampling import Decoding
     from lmkit.text.options import TextOptions
 
-__all__ = ["Decoding", "NgramLanguageModel", "ScoredEvents", "TextOptions", "WordVectors", "__version__", "load"]
+__all__ = ["Decoding", "NgramLanguageModel", "RecurrentLanguageModel", "ScoredEvents", "TextOptions", "WordVectors", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

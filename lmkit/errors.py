@@ -59,3 +59,7 @@ class NetworkError(LmkitError, OSError):
 
 class ChecksumError(InputError):
     """A file's sha256 is not the one that the catalogue states."""
+
+
+class DivergenceError(LmkitError, ArithmeticError):
+    """A training whose loss or gradient is no finite number any more, or stays above that of guessing. What was saved before is good."""

@@ -16,6 +16,7 @@ _READERS = {
     # kind in the container -> module and class with `from_container`
     "ngram": ("lmkit.ngram.model", "NgramLanguageModel"),
     "vectors": ("lmkit.embeddings.vectors", "WordVectors"),
+    "recurrent": ("lmkit.neural.models", "RecurrentLanguageModel"),
     "mixture": ("lmkit.wrappers.mixture", "Mixture"),
 }
 

@@ -154,12 +154,15 @@ class Sentences:
             raise InputError("The training text has no sentence with a token in it; take a longer text.")
         self._text, self._lengths = text, lengths
         self._texts, self._steps, self._shards, self._seed = texts, steps, shards, seed
+        self._shuffled: tuple[int, list[np.ndarray]] = (-1, [])
         self.tokens = len(text.stream)
         self.max_texts = min(texts, len(self._sentences))
         self.max_rows = self.max_texts * min(steps, int(lengths.max()))
 
     def _groups(self, epoch: int) -> list[np.ndarray]:
         """Indices of the sentences of each batch, in the order of the epoch."""
+        if self._shuffled[0] == epoch:
+            return self._shuffled[1]
         rng = np.random.default_rng((self._seed, 7, epoch))
         order = rng.permutation(self._sentences)
         groups: list[np.ndarray] = []
@@ -167,7 +170,8 @@ class Sentences:
             pool = order[start : start + self._POOL * self._texts]
             pool = pool[np.argsort(self._lengths[pool], kind="stable")]
             groups += [pool[first : first + self._texts] for first in range(0, len(pool), self._texts)]
-        return [groups[place] for place in rng.permutation(len(groups))]
+        self._shuffled = epoch, [groups[place] for place in rng.permutation(len(groups))]
+        return self._shuffled[1]
 
     def _pieces(self, group: np.ndarray) -> int:
         return -(-int(self._lengths[group].max()) // self._steps)
@@ -180,25 +184,28 @@ class Sentences:
         for group in self._groups(epoch):
             pieces = self._pieces(group)
             if number + pieces > start:
-                for piece, batch in enumerate(self._padded(group)):
+                for piece, (batch, _) in enumerate(padded_batches(self._text, group, self._steps, self._shards)):
                     if number + piece >= start:
                         yield batch
             number += pieces
 
-    def _padded(self, group: np.ndarray) -> Iterator[Batch]:
-        lengths = self._lengths[group]
-        places = self._text.offsets[group] + np.arange(int(lengths.max()))[:, np.newaxis]  # (longest, B)
-        is_real = np.arange(int(lengths.max()))[:, np.newaxis] < lengths
-        targets = np.where(is_real, self._text.stream[np.minimum(places, len(self._text.stream) - 1)], self._text.begin_id)
-        inputs = np.vstack([np.full((1, len(group)), self._text.begin_id), targets[:-1]]).astype(np.int32)
-        for first in range(0, len(targets), self._steps):
-            piece = slice(first, first + self._steps)
-            shards = make_shards(*targets[piece].shape, self._shards)
-            yield Batch(
-                in_shard_order(inputs[piece], shards),
-                in_shard_order(targets[piece].astype(np.int32), shards),
-                in_shard_order(is_real[piece], shards),
-                shards,
-                first > 0,
-                int(is_real[piece].sum()),
-            )
+
+def padded_batches(text: TrainingText, group: np.ndarray, steps: int, shards: int) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Sentences side by side, padded at their ends, in pieces of at most T steps.
+
+    Yields
+    ------
+    The batch, and int64 (R,): where each row's target stands in `text.stream`, of padding -1.
+    """
+    lengths = np.diff(text.offsets)[group]
+    longest = int(lengths.max())
+    is_real = np.arange(longest)[:, np.newaxis] < lengths  # (longest, B)
+    places = np.where(is_real, text.offsets[group] + np.arange(longest)[:, np.newaxis], -1)
+    targets = np.where(is_real, text.stream[places], text.begin_id).astype(np.int32)
+    inputs = np.vstack([np.full((1, len(group)), text.begin_id, np.int32), targets[:-1]])
+    for first in range(0, longest, steps):
+        piece = slice(first, first + steps)
+        cut = make_shards(*targets[piece].shape, shards)
+        real = in_shard_order(is_real[piece], cut)
+        batch = Batch(in_shard_order(inputs[piece], cut), in_shard_order(targets[piece], cut), real, cut, first > 0, int(real.sum()))
+        yield batch, in_shard_order(places[piece], cut)

@@ -165,6 +165,21 @@ class OutputLayer(Layer, Protocol):
         """JSON-able: the name and options that make this layer again (its parameters are stored by name)."""
 
 
+class Network(Protocol):
+    """What the trainer trains: recurrent nets and nets of a fixed window alike."""
+
+    parameters: list[Parameter]
+
+    def begin(self, rows: int, texts: int, shards: int) -> None:
+        """Make room for training steps of up to so many rows, texts and shards."""
+
+    def train_step(self, batch: Any, step: int, workers: Workers) -> float:
+        """Mean loss of a batch in nats a token; its gradients are left in the parameters."""
+
+    def carried_arrays(self) -> dict[str, np.ndarray]:
+        """What the next batch goes on from, by name; written into when a training is resumed."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OutputRequest:
     """What an output layer is made from.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from lmkit._validation import check_choice, check_float, check_int
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.batching import Batch
-from lmkit.neural.interfaces import OutputLayer, OutputRequest, Parameter, Shard, Workers, make_shards
+from lmkit.neural.interfaces import OutputLayer, OutputRequest, Parameter, Shard, Workers
 from lmkit.neural.layers import CELLS, get_cell
 from lmkit.neural.layers.dropout import Dropout, Masks
 from lmkit.neural.layers.embedding import Embedding
@@ -74,6 +75,25 @@ class Architecture:
     def embedding_size(self) -> int:
         return self.hidden if self.embedding is None else self.embedding
 
+    @property
+    def _sizes(self) -> list[tuple[int, int]]:
+        """(D, H) of each layer."""
+        sizes = [self.embedding_size] + [self.hidden] * self.layers
+        return list(itertools.pairwise(sizes))
+
+    def weights(self, vocabulary_size: int) -> int:
+        """About how many weights a network of this shape has, its output layer taken for a full softmax."""
+        gates = get_cell(self.cell).gates
+        cells = sum(gates * size * (before + size + 1) for before, size in self._sizes)
+        tables = vocabulary_size * self.embedding_size + (0 if self.tied else vocabulary_size * self.hidden)
+        return tables + cells + vocabulary_size
+
+    def batch_bytes(self, rows: int, vocabulary_size: int, itemsize: int = 4) -> int:
+        """About how many bytes a batch of so many rows takes, a full softmax included."""
+        gates = get_cell(self.cell).gates
+        each = vocabulary_size + self.embedding_size + sum((gates + 4) * size for _, size in self._sizes)
+        return rows * each * itemsize
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; `from_dict` reads it back."""
         return dataclasses.asdict(self)
@@ -121,7 +141,8 @@ class RecurrentNetwork:
         request = OutputRequest(
             shape.hidden, len(counts), counts, tuple(excluded), self.embedding.weight if shape.tied else None, self.dtype, seed, scale
         )
-        self.output: OutputLayer = make_output(shape.output, request)
+        self.is_packed = False  # for reading
+        self.output: OutputLayer = _output(shape.output, request)
         self.initial = self._initial_states() if shape.initial_state == "learned" else []
         self.parameters: list[Parameter] = [
             *self.embedding.parameters,
@@ -158,12 +179,6 @@ class RecurrentNetwork:
             layer.begin(rows, texts, shards)
         self._room = (rows, texts, shards)
 
-    def buffer_bytes(self, rows: int, texts: int) -> int:
-        """Bytes that `begin` and training take, the output layer's own left out."""
-        sizes = [self.architecture.embedding_size, *(layer.hidden_size for layer in self.layers)]
-        own = rows * (sum(sizes) + sum(set(sizes))) * self.dtype.itemsize
-        return own + sum(layer.buffer_bytes(rows, texts) for layer in self.layers)
-
     def zero_states(self, texts: int) -> States:
         """States of nothing read, for so many texts."""
         return [tuple(np.zeros((texts, layer.hidden_size), self.dtype) for _ in layer.states) for layer in self.layers]
@@ -196,6 +211,7 @@ class RecurrentNetwork:
         return loss
 
     def _prepare(self, batch: Batch, step: int, masks: Masks) -> None:
+        self.is_packed = False
         drop = self.architecture.dropout
         for layer in self.layers:
             shape = layer.w_hh.value.shape
@@ -255,6 +271,7 @@ class RecurrentNetwork:
 
     def pack_for_reading(self) -> None:
         """Pack the weights for `read`; to be called again whenever they have changed."""
+        self.is_packed = True
         for layer in self.layers:
             layer.recurrent_mask = None
             layer.pack(training=False)
@@ -289,12 +306,33 @@ class RecurrentNetwork:
         workers.run([functools.partial(run, shard) for shard in batch.shards])
         return scores
 
+    # -- files -----------------------------------------------------------------------------------------------------------------------------
 
-def make_output(name: Any, request: OutputRequest) -> OutputLayer:
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """All parameters by name; those of the cells as torch.nn has them."""
+        tensors = {parameter.name: parameter.value for parameter in self.parameters}
+        for layer in self.layers:
+            tensors |= layer.to_tensors()
+        return tensors
+
+    def load_tensors(self, read: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
+        """Take over what `to_tensors` gave. read : gives the tensor of a name, having checked its shape."""
+        own = {parameter.name for layer in self.layers for parameter in layer.parameters}
+        for parameter in self.parameters:
+            if parameter.name not in own:
+                parameter.value[...] = read(parameter.name, parameter.value.shape)
+        for layer in self.layers:
+            layer.load_tensors(read)
+
+
+def _output(given: Any, request: OutputRequest) -> OutputLayer:
     """An output layer by name, or by a dict of its name and options."""
-    from lmkit.neural._plain_output import PlainSoftmax
+    from lmkit.neural.losses import make_output
 
-    return PlainSoftmax(request)
-
-
-__all__ = ["Architecture", "RecurrentNetwork", "States", "make_shards"]
+    options = {"name": given} if isinstance(given, str) else dict(given)
+    try:
+        return make_output(options.pop("name"), request, **options)
+    except (KeyError, TypeError):
+        raise InvalidParameterError(
+            f"The 'output' parameter of Architecture must be a name, or a dict with 'name' and options that it has. Got {given!r} instead."
+        ) from None

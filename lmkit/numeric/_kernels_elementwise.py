@@ -122,14 +122,14 @@ else:
     def fast_sigmoid(x):
         """1 / (1 + e^-x)."""
 
-    @overload(fast_exp, inline="always")
+    @overload(fast_exp)
     def _choose_exp(x):
         return _exp_float32 if x == types.float32 else lambda x: math.exp(x)
 
-    @overload(fast_tanh, inline="always")
+    @overload(fast_tanh)
     def _choose_tanh(x):
         return _tanh_float32 if x == types.float32 else lambda x: math.tanh(x)
 
-    @overload(fast_sigmoid, inline="always")
+    @overload(fast_sigmoid)
     def _choose_sigmoid(x):
         return _sigmoid_float32 if x == types.float32 else lambda x: 0.5 * (1.0 + math.tanh(0.5 * x))

@@ -134,22 +134,12 @@ def add_product(a, a_start, a_stride, rows, packed, columns, c, c_start, c_strid
         for piece in range(pieces):
             first = rows * piece // pieces
             count = rows * (piece + 1) // pieces - first
+            left = a_start + first * a_stride
             if width == PANEL:
-                _call_tile(
-                    count,
-                    a,
-                    a_start + first * a_stride,
-                    a_stride,
-                    packed,
-                    panel,
-                    depth,
-                    c,
-                    c_start + first * c_stride + panel * PANEL,
-                    c_stride,
-                )
+                _call_tile(count, a, left, a_stride, packed, panel, depth, c, c_start + first * c_stride + panel * PANEL, c_stride)
             else:  # a tile would write beyond the row
                 edge[:count] = 0
-                _call_tile(count, a, a_start + first * a_stride, a_stride, packed, panel, depth, edge, 0, PANEL)
+                _call_tile(count, a, left, a_stride, packed, panel, depth, edge, 0, PANEL)
                 flat = c.reshape(-1)
                 for row in range(count):
                     start = c_start + (first + row) * c_stride + panel * PANEL

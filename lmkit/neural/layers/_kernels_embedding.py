@@ -59,7 +59,7 @@ def gather_scaled(table, ids, keys, threshold, scale, out):
 
 @kernel
 def scatter_add(gradient, ids, order, d, keys, threshold, scale):
-    """gradient[ids[row]] += scale d[row] for the rows in `order`; words that `gather_scaled` dropped give nothing. threshold 0 drops none."""
+    """gradient[ids[row]] += scale d[row] for the rows in `order`; words that `gather_scaled` dropped give nothing; threshold 0: none."""
     for row in order:
         if threshold > 0 and _scramble(np.uint32(ids[row]), keys[0], keys[1]) < np.uint32(threshold):
             continue

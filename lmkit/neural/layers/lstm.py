@@ -16,8 +16,6 @@ class LSTM(RecurrentLayer):
 
     gates = 4
     states = ("h", "c")
-    _cell_buffers = 1
-    _text_buffers = 4
 
     def _begin_cell(self, rows: int, texts: int) -> None:
         self.cells = np.empty((rows, self.hidden_size), self.dtype)

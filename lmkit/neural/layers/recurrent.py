@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,13 +61,6 @@ class RecurrentLayer(abc.ABC):
         self._edges = [gemm.empty_edge(self.dtype) for _ in range(shards)]
         self._ones = np.ones(rows, self.dtype)
         self._begin_cell(rows, texts)
-
-    def buffer_bytes(self, rows: int, texts: int) -> int:
-        """What `begin` will allocate."""
-        return (rows * (self.gates + 1 + self._cell_buffers) + texts * self._text_buffers) * self.hidden_size * self.dtype.itemsize
-
-    _cell_buffers = 0
-    _text_buffers = 1
 
     @abc.abstractmethod
     def _begin_cell(self, rows: int, texts: int) -> None:
@@ -131,6 +125,23 @@ class RecurrentLayer(abc.ABC):
     def _recurrent_gradient_tasks(self, rows: int, pieces: int) -> list[Task]:
         return product_tasks(self.activations[:rows], self.previous[:rows], self.w_hh.gradient, pieces)
 
+    # -- files -----------------------------------------------------------------------------------------------------------------------------
+
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """The parameters by the names and in the shapes of torch.nn, whose second bias is zero here."""
+        tensors = {parameter.name: parameter.value for parameter in self.parameters}
+        tensors.setdefault(f"rnn.bias_hh_l{self.number}", np.zeros_like(self.bias.value))
+        return tensors
+
+    def load_tensors(self, read: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
+        """Take over what `to_tensors` gave, or a torch.nn module's weights: its two biases are added.
+
+        read : gives the tensor of a name, having checked its shape.
+        """
+        for parameter in self.parameters:
+            parameter.value[...] = read(parameter.name, parameter.value.shape)
+        self.bias.value += read(f"rnn.bias_hh_l{self.number}", self.bias.value.shape)
+
     def finish_gradients(self) -> None:
         """Behind all tasks: take out what weight drop had taken out."""
         if self.recurrent_mask is not None:
@@ -144,4 +155,4 @@ def product_tasks(d: np.ndarray, x: np.ndarray, out: np.ndarray, pieces: int) ->
     def task(low: int, high: int) -> Task:
         return lambda: np.matmul(d[:, low:high].T, x, out=out[low:high])
 
-    return [task(low, high) for low, high in zip(borders, borders[1:], strict=False) if high > low]
+    return [task(low, high) for low, high in itertools.pairwise(borders) if high > low]

@@ -1,0 +1,210 @@
+"""What the commands that train neural models share: their options, the run, and what they print."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lmkit.errors import UsageError
+from lmkit_cli import options, output, reading
+
+if TYPE_CHECKING:
+    from lmkit.neural.language_model import NeuralLanguageModel
+    from lmkit.neural.recipe import Recipe
+    from lmkit.text.corpus import EncodedCorpus
+
+Optimizer = Annotated[str | None, typer.Option(help="sgd, asgd, adam, adamw or rmsprop.", show_default="adamw")]
+LearningRate = Annotated[float | None, typer.Option("--learning-rate", "--lr", help="Base learning rate.", show_default="0.003")]
+Schedule = Annotated[
+    str | None, typer.Option(help="Course of the rate: constant, plateau, stairs, linear, cosine, one-cycle.", show_default="cosine")
+]
+WeightDecay = Annotated[float | None, typer.Option(help="Weight decay.", show_default="0.01")]
+Batch = Annotated[int | None, typer.Option(help="Texts side by side.", min=1, show_default="20")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the text, at most.", min=1, show_default="10")]
+Minutes = Annotated[float | None, typer.Option(help="Time to train, at most; the rate falls towards its end.", show_default="no limit")]
+Clip = Annotated[float | None, typer.Option(help="Longest gradient, of the mean loss of a token; 0: no limit.", min=0, show_default="1")]
+Patience = Annotated[
+    int | None, typer.Option(help="Stop after so many validations that got no better.", min=1, show_default="no early stopping")
+]
+Validations = Annotated[int | None, typer.Option(help="Validations an epoch.", min=1, show_default="1")]
+Valid = Annotated[
+    str | None,
+    typer.Option(help="Text to validate on; the weights that do best on it are kept.", show_default="the corpus's valid split"),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a training that was interrupted.")]
+CheckpointMinutes = Annotated[float, typer.Option(help="Minutes between two checkpoints, kept beside --out.", min=0)]
+Log = Annotated[Path | None, typer.Option(help="Write what happens as JSON lines to this file.", show_default="none")]
+MinCount = Annotated[int, typer.Option(help="Words seen less often become <unk>.", min=1)]
+VocabSize = Annotated[
+    int | None,
+    typer.Option(help="Keep at most so many words, the most frequent, <unk>, <s> and </s> among them.", min=4, show_default="all"),
+]
+KnownWords = Annotated[
+    str | None,
+    typer.Option(
+        "--vocabulary",
+        help="Know the words of this model, or those in this text file, and no others: for models that are to be mixed or compared.",
+        show_default="those of the corpus",
+    ),
+]
+
+
+def change_recipe(
+    recipe: Recipe, *, optimizer: str | None, weight_decay: float | None, schedule: str | None, clip: float | None, **given: Any
+) -> Recipe:
+    """The recipe with what the user typed. Raises InvalidParameterError."""
+    import dataclasses
+
+    from lmkit.neural.presets import changed
+
+    if optimizer is not None:
+        kept = recipe.optimizer if isinstance(recipe.optimizer, dict) and recipe.optimizer.get("name") == optimizer else {}
+        given["optimizer"] = {**kept, "name": optimizer}
+    if weight_decay is not None:
+        base = given.get("optimizer") or recipe.optimizer
+        given["optimizer"] = {**({"name": base} if isinstance(base, str) else base), "weight_decay": weight_decay}
+    if schedule is not None:
+        given["schedule"] = {"name": schedule}
+    changed_recipe = changed(recipe, **given)
+    return dataclasses.replace(changed_recipe, clip=clip or None) if clip is not None else changed_recipe
+
+
+def train(
+    model: NeuralLanguageModel,
+    spec: str,
+    *,
+    target: Path,
+    split: str | None,
+    valid: str | None,
+    known_words: str | None,
+    resume: bool,
+    checkpoint_minutes: float,
+    log: Path | None,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Read the texts, train, save, and say how it went."""
+    import lmkit_corpora
+    from lmkit.neural.trainer import JsonLinesLog
+
+    reading.check_output(target)
+    checkpoint = target.with_name(target.name + ".checkpoint")
+    if resume and not checkpoint.exists():
+        raise UsageError(f"{checkpoint}: there is no checkpoint to go on from; leave out --resume to begin anew.")
+    known = None if known_words is None else reading.known_words(known_words)
+    part = reading.choose_split(spec, split, "train")
+    corpus = lmkit_corpora.load_corpus(spec, split=part, options=model.reading)
+    held_out = _held_out(spec, part, valid, corpus)
+    reading.make_folder(target)
+    listeners: list[Any] = [] if json or quiet else [_print_validation]
+    log_file = None if log is None else JsonLinesLog(log, _checkpoint_step(checkpoint) if resume else None)
+    if log_file is not None:
+        listeners.append(log_file)
+    if not json and not quiet:
+        _say_what_was_read(corpus)
+    started = time.perf_counter()
+    try:
+        model.fit(
+            corpus,
+            valid=held_out,
+            vocabulary=known,
+            checkpoint=checkpoint,
+            checkpoint_minutes=checkpoint_minutes,
+            resume=resume,
+            listeners=listeners,
+        )
+    finally:
+        if log_file is not None:
+            log_file.close()
+    seconds = time.perf_counter() - started
+    model.save(target)
+    _report(model, spec, part, held_out, target, seconds, json=json, quiet=quiet)
+
+
+def _checkpoint_step(checkpoint: Path) -> int:
+    from lmkit._container import read_container
+
+    return int(read_container(checkpoint).metadata.get("state", {}).get("step", 0))
+
+
+def _held_out(spec: str, part: str | None, valid: str | None, corpus: EncodedCorpus) -> EncodedCorpus | None:
+    """The text to validate on: what the user named, else the valid split of a corpus that is trained on its train split."""
+    import lmkit_corpora
+
+    if valid is not None:
+        return lmkit_corpora.load_corpus(valid, options=corpus.options)
+    if part != "train":
+        return None
+    held_out = lmkit_corpora.load_corpus(reading.split_off(spec)[0], split="valid", options=corpus.options)
+    return held_out if held_out.n_sentences else None
+
+
+def _say_what_was_read(corpus: EncodedCorpus) -> None:
+    unit = "words" if corpus.options.is_word_level else corpus.options.tokenizer
+    in_sentences = f" in {corpus.n_sentences:,} sentences" if corpus.options.sentence_boundaries else " of continuous text"
+    output.result(f"Read {corpus.name}: {len(corpus):,} {unit}{in_sentences}, {len(corpus.vocabulary) - 3:,} different.\n")
+    output.result(f"{'epoch':>6} {'minutes':>8} {'tokens/s':>9} {'train ppl':>10} {'valid ppl':>10}")
+
+
+def _print_validation(record: dict[str, Any]) -> None:
+    """A line for each validation, as it comes."""
+    import sys
+
+    if record["event"] != "validation":
+        return
+    valid = "" if record["valid_perplexity"] is None else f"{record['valid_perplexity']:,.2f}"
+    rate = record["tokens"] / max(record["seconds"], 1e-9)
+    output.result(f"{record['epoch']:>6.2f} {record['seconds'] / 60:>8.1f} {rate:>9,.0f} {record['train_perplexity']:>10,.2f} {valid:>10}")
+    sys.stdout.flush()
+
+
+def _report(
+    model: NeuralLanguageModel,
+    spec: str,
+    part: str | None,
+    held_out: EncodedCorpus | None,
+    target: Path,
+    seconds: float,
+    *,
+    json: bool,
+    quiet: bool,
+) -> None:
+    if quiet and not json:
+        output.result(str(target))
+        return
+    from lmkit.evaluation.perplexity import Accounting
+
+    validation = None if held_out is None else Accounting.from_events(model.score(held_out))
+    if json:
+        output.result_json(
+            {
+                "model": str(target),
+                "bytes": target.stat().st_size,
+                "seconds": seconds,
+                "validation": None if validation is None else validation.to_dict(),
+                **model.info(),
+            }
+        )
+        return
+    output.result("")
+    for entry in model.notes_:
+        output.result(f"Note: {entry}")
+    if validation is not None:
+        how = "the state carried from sentence to sentence" if model.default_state == "carry" else "each sentence apart"
+        output.result(
+            f"Perplexity of the valid text: {validation.all.perplexity:.2f} over {validation.all.count:,} tokens, ends included, {how}."
+        )
+    output.result(f"Model: {target} ({output.size(target.stat().st_size)}), trained in {seconds / 60:.1f} min.")
+    path = shlex.quote(str(target))
+    text = shlex.quote(f"{reading.split_off(spec)[0]}:test") if part == "train" else "TEXT"
+    output.note("\nTry next:")
+    output.note(f"  lmkit perplexity {path} {text}")
+    output.note(f"  lmkit predict {path}")
+    output.note(f"  lmkit generate {path} --count 3 --temperature 0.7")
+
+
+__all__ = ["change_recipe", "options", "train"]

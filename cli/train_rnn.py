@@ -1,0 +1,174 @@
+"""`lmkit train-rnn`: from a corpus to a saved recurrent language model."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmkit_cli import neural_training as training
+from lmkit_cli import options, reading
+
+
+class InitialState(enum.StrEnum):
+    zero = "zero"
+    learned = "learned"
+
+
+def command(
+    corpus: options.Corpus = None,
+    cell: Annotated[str | None, typer.Option(help="Kind of cell: lstm, and those that `--cell help` lists.", show_default="lstm")] = None,
+    layers: Annotated[int | None, typer.Option(help="Number of layers.", min=1, show_default="2")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Units of a layer.", min=1, show_default="200")] = None,
+    embedding: Annotated[int | None, typer.Option(help="Size of the word vectors.", min=1, show_default="as --hidden")] = None,
+    tied: Annotated[bool | None, typer.Option("--tied/--untied", help="Output weights are the word vectors.", show_default="no")] = None,
+    output_layer: Annotated[
+        str | None, typer.Option("--output", help="Output layer: full softmax, or one for large vocabularies.", show_default="full")
+    ] = None,
+    initial_state: Annotated[
+        InitialState | None, typer.Option(help="State before a text: zeros, or trained with the rest.", show_default="zero")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin from a known recipe: zaremba-small, zaremba-medium, zaremba-large, tied-200, tied-512, fast-cpu, char-shakespeare; "
+            "other options change it.",
+            show_default="none",
+        ),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Share dropped at inputs, between layers, at outputs.", min=0, max=0.99, show_default="0"),
+    ] = None,
+    dropout_input: Annotated[float | None, typer.Option(help="At inputs alone.", min=0, max=0.99, show_default="--dropout")] = None,
+    dropout_between: Annotated[float | None, typer.Option(help="Between layers.", min=0, max=0.99, show_default="--dropout")] = None,
+    dropout_output: Annotated[float | None, typer.Option(help="At outputs.", min=0, max=0.99, show_default="--dropout")] = None,
+    dropout_words: Annotated[float | None, typer.Option(help="Of whole words of the embedding.", min=0, max=0.99, show_default="0")] = None,
+    dropout_recurrent: Annotated[
+        float | None, typer.Option(help="Of recurrent weights (weight drop).", min=0, max=0.99, show_default="0")
+    ] = None,
+    variational: Annotated[
+        bool | None, typer.Option("--variational/--no-variational", help="One mask for all steps of a batch.", show_default="no")
+    ] = None,
+    optimizer: training.Optimizer = None,
+    learning_rate: training.LearningRate = None,
+    schedule: training.Schedule = None,
+    weight_decay: training.WeightDecay = None,
+    clip: training.Clip = None,
+    batch: training.Batch = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", "--bptt", help="Steps that gradients run back through time.", min=1, show_default="35")
+    ] = None,
+    by_sentence: Annotated[
+        bool | None,
+        typer.Option("--by-sentence/--streams", help="Each sentence apart, or streams with carried state.", show_default="streams"),
+    ] = None,
+    epochs: training.Epochs = None,
+    minutes: training.Minutes = None,
+    patience: training.Patience = None,
+    validations: training.Validations = None,
+    valid: training.Valid = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where the model goes.", show_default="models/<cell>-<corpus>.lm")] = None,
+    resume: training.Resume = False,
+    checkpoint_minutes: training.CheckpointMinutes = 10.0,
+    log: training.Log = None,
+    unit: options.UnitOption = None,
+    tokenizer: options.Tokenizer = None,
+    sentences: options.SentencesOption = None,
+    no_sentence_boundaries: options.NoBoundaries = False,
+    blank_lines: options.BlankLinesOption = None,
+    lowercase: options.Lowercase = None,
+    fold_numbers: options.FoldNumbers = None,
+    normalization: options.NormalizationOption = None,
+    encoding: options.Encoding = None,
+    min_count: training.MinCount = 1,
+    vocab_size: training.VocabSize = None,
+    vocabulary: training.KnownWords = None,
+    split: options.Split = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+) -> None:
+    """Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan.
+
+    A training that is interrupted, by Ctrl-C or by force, goes on with --resume from its last checkpoint and ends with the same weights.
+    """
+    import lmkit_corpora
+    from lmkit.neural.models import RecurrentLanguageModel
+    from lmkit.neural.presets import changed, get_preset
+    from lmkit.neural.recipe import Recipe
+    from lmkit.neural.recurrent import Architecture
+
+    begun = None if preset is None else get_preset(preset)
+    shape = Architecture() if begun is None else begun.architecture
+    drop = changed(shape.dropout, input=dropout, between=dropout, output=dropout)
+    drop = changed(
+        drop,
+        input=dropout_input,
+        between=dropout_between,
+        output=dropout_output,
+        words=dropout_words,
+        recurrent=dropout_recurrent,
+        variational=variational,
+    )
+    shape = changed(
+        shape,
+        cell=cell,
+        layers=layers,
+        hidden=hidden,
+        embedding=embedding,
+        tied=tied,
+        output=output_layer,
+        initial_state=None if initial_state is None else initial_state.value,
+        dropout=drop,
+    )
+    recipe = training.change_recipe(
+        Recipe() if begun is None else begun.recipe,
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        clip=clip,
+        learning_rate=learning_rate,
+        batch=batch,
+        steps=steps,
+        text=None if by_sentence is None else "sentences" if by_sentence else "streams",
+        epochs=epochs,
+        minutes=minutes,
+        patience=patience,
+        validations=validations,
+    )
+    spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
+    if unit is None and tokenizer is None and begun is not None and begun.unit != "word":
+        unit = options.Unit(begun.unit)
+    text_options = reading.text_options(
+        spec,
+        unit=unit,
+        no_sentence_boundaries=no_sentence_boundaries,
+        tokenizer=tokenizer,
+        sentences=sentences,
+        blank_lines=blank_lines,
+        lowercase=lowercase,
+        fold_numbers=fold_numbers,
+        normalization=normalization,
+        encoding=encoding,
+    )
+    model = RecurrentLanguageModel(
+        shape, recipe, min_count=min_count, max_vocabulary_size=vocab_size, reading=text_options, seed=seed or 0, threads=threads
+    )
+    training.train(
+        model,
+        spec,
+        target=out if out is not None else reading.MODELS_FOLDER / f"{shape.cell}-{reading.corpus_label(spec)}.lm",
+        split=split,
+        valid=valid,
+        known_words=vocabulary,
+        resume=resume,
+        checkpoint_minutes=checkpoint_minutes,
+        log=log,
+        json=json,
+        quiet=quiet,
+    )

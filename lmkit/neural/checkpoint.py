@@ -1,0 +1,128 @@
+"""Trainings that can be interrupted: everything that the next step depends on, in one file, written beside itself and renamed.
+
+A training that goes on from a checkpoint ends with the same weights, to the bit, as one that was never interrupted, with the same threads
+on the same machine; unless its schedule runs by the clock (`Recipe.minutes`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lmkit._container import read_container, write_container
+from lmkit.errors import FormatError, UsageError
+
+KIND = "training checkpoint"
+# May change between the pieces of a training.
+_FREE = ("recipe.minutes", "recipe.patience")
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    step : updates so far.
+    epoch, batch : the next batch.
+    seconds : spent so far, in all pieces.
+    loss_sum, loss_tokens : training loss of this epoch so far, nats, and tokens.
+    best : best validation perplexity, None before the first.
+    since_best : validations since.
+    history : one record a validation.
+    best_values : parameters at the best validation, by name; empty before the first.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    loss_tokens: int = 0
+    best: float | None = None
+    since_best: int = 0
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    best_values: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able: all but the arrays."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "best_values"}
+
+
+class Checkpoint:
+    """The file of a training.
+
+    Parameters
+    ----------
+    path : of the file.
+    identity : JSON-able, what a training must share with its checkpoint: architecture, recipe, seed, vocabulary, text.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+        self.path, self._identity = Path(path), _flat(identity)
+
+    def save(self, state: TrainingState, groups: Mapping[str, Mapping[str, np.ndarray]], records: Mapping[str, Any]) -> None:
+        """Write everything. groups : arrays by group and name. records : JSON-able. Raises OutputError."""
+        tensors = {f"{group}/{name}": array for group, arrays in groups.items() for name, array in arrays.items()}
+        tensors |= {f"best/{name}": array for name, array in state.best_values.items()}
+        write_container(self.path, KIND, {"identity": self._identity, "state": state.to_dict(), "records": dict(records)}, tensors)
+
+    def load(self) -> tuple[TrainingState, dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+        """What `save` was given.
+
+        Raises
+        ------
+        InputError : if there is no such file.
+        FormatError : if it is no checkpoint.
+        UsageError : if it is one of another training, with what differs.
+        """
+        container = read_container(self.path)
+        if container.kind != KIND:
+            raise FormatError(f"{self.path}: holds a {container.kind!r}, not a training checkpoint; name another file.")
+        self._compare(container.metadata.get("identity", {}))
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for name in container:
+            group, _, rest = name.partition("/")
+            groups.setdefault(group, {})[rest] = np.array(container[name])
+        try:
+            state = TrainingState(**container.metadata["state"], best_values=groups.pop("best", {}))
+            return state, groups, container.metadata["records"]
+        except (KeyError, TypeError) as error:
+            raise FormatError(f"{self.path}: the checkpoint's record can't be read ({error}); the file is damaged.") from error
+
+    def _compare(self, found: Mapping[str, Any]) -> None:
+        for key in sorted({*self._identity, *found} - {*_FREE}):
+            if self._identity.get(key) != found.get(key):
+                name = key.replace("_", " ").replace(".", " ")
+                raise UsageError(
+                    f"{self.path}: the checkpoint is of another training: its {name} is {found.get(key)!r}, here it is "
+                    f"{self._identity.get(key)!r}. Resume with the same options, or leave out --resume to begin anew."
+                )
+
+    def remove(self) -> None:
+        """Delete the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested records as one level with dotted names, as JSON gives them back."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def take_over(parameters: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Copy arrays into those of the same names. Raises FormatError if names or shapes differ."""
+    for name, target in parameters.items():
+        if name not in arrays or arrays[name].shape != target.shape:
+            raise FormatError(f"{path}: the checkpoint has no {name!r} of shape {target.shape}; it is of another network or damaged.")
+        target[...] = arrays[name]

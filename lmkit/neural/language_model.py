@@ -1,0 +1,349 @@
+"""What neural language models share as people use them: next words, text, perplexity, training around the trainer, the model card."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+import lmkit
+from lmkit._estimator import Estimator
+from lmkit._validation import check_int
+from lmkit.errors import FormatError, InputError, UsageError
+from lmkit.events import ScoredEvents
+from lmkit.neural.batching import TrainingText
+from lmkit.neural.checkpoint import Checkpoint
+from lmkit.neural.recipe import Recipe
+from lmkit.neural.trainer import Listener, Trainer
+from lmkit.neural.workers import ThreadWorkers
+from lmkit.sampling import Decoding, generate
+from lmkit.text.corpus import EncodedCorpus
+from lmkit.text.encoding import as_corpus, encode_prompt
+from lmkit.text.options import TextOptions
+from lmkit.text.tokenizers import get_tokenizer
+from lmkit.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from lmkit._container import Container
+
+
+@dataclasses.dataclass(frozen=True)
+class NextWord:
+    """One row of a next-word table: the token and its probability in [0, 1]; a network has no n-grams to tell the length of."""
+
+    token: str
+    probability: float
+    ngram_length: None = None
+
+
+class NeuralLanguageModel(Estimator, abc.ABC):
+    """Base of the neural language models: subclasses say what network there is and how it reads."""
+
+    kind: str
+    recipe: Recipe | None
+    min_count: int
+    max_vocabulary_size: int | None
+    reading: TextOptions | None
+    seed: int
+    threads: int | None
+
+    # -- what a subclass says --------------------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def _make_network(self, counts: np.ndarray, excluded: tuple[int, ...]) -> Any:
+        """A fresh network over a vocabulary; refuses early one that does not fit the memory."""
+
+    @abc.abstractmethod
+    def _make_source(self, text: TrainingText, threads: int) -> Any:
+        """The batches of training."""
+
+    @abc.abstractmethod
+    def _validate(self, text: TrainingText, workers: ThreadWorkers) -> np.ndarray:
+        """Log probabilities of a text's events, in training: fast rather than to the last digit."""
+
+    @abc.abstractmethod
+    def _score(self, text: TrainingText, carry: bool, workers: ThreadWorkers) -> np.ndarray:
+        """Exact log probabilities of a text's events."""
+
+    @abc.abstractmethod
+    def _architecture_record(self) -> dict[str, Any]:
+        """JSON-able, for the model card."""
+
+    @abc.abstractmethod
+    def initial_state(self, batch: int = 1) -> Any:
+        """State before the first token."""
+
+    @abc.abstractmethod
+    def advance(self, state: Any, token_ids: Sequence[int] | np.ndarray) -> Any:
+        """State after one more token each."""
+
+    @abc.abstractmethod
+    def log_probs(self, state: Any) -> np.ndarray:
+        """Natural logarithms of the next token's probabilities, float64 (batch, V)."""
+
+    # -- training --------------------------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        corpus: Any,
+        y: None = None,
+        *,
+        valid: Any = None,
+        vocabulary: Vocabulary | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_minutes: float = 10.0,
+        resume: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> Any:
+        """Train.
+
+        Parameters
+        ----------
+        corpus : an EncodedCorpus, a Path (file, folder), a string (the text itself), an iterable of sentences, or of lists of tokens.
+        y : ignored, for scikit-learn's sake.
+        valid : a second text, read as the first: validated on it, the weights with the best perplexity are kept.
+        vocabulary : the words that the model knows; None takes those of the text. Not together with `min_count`, `max_vocabulary_size`.
+        checkpoint : file that the training is kept in every `checkpoint_minutes`, and on Ctrl-C; removed when it is done.
+        resume : go on from `checkpoint`.
+        listeners : called with a record (JSON-able dict) every 50 steps and at each validation.
+
+        Raises
+        ------
+        InputError : if the text can't be read or is too short.
+        UsageError : if this machine's memory is too small, or the checkpoint is of another training.
+        DivergenceError : if training diverges; `checkpoint` keeps what was good.
+        """
+        recipe = self.recipe or Recipe()
+        threads = ThreadWorkers(self.threads).count
+        encoded = as_corpus(corpus, self.reading or TextOptions())
+        vocabulary = self._choose_vocabulary(encoded, vocabulary)
+        text = TrainingText.of(encoded, vocabulary)
+        held_out = None if valid is None else TrainingText.of(as_corpus(valid, encoded.options), vocabulary)
+        source = self._make_source(text, threads)
+        counts = np.bincount(text.stream, minlength=len(vocabulary)).astype(np.int64)
+        excluded = (vocabulary.BOS,) if encoded.options.sentence_boundaries else (vocabulary.BOS, vocabulary.EOS)
+        self._check_vocabulary(counts, excluded)
+        self.network_ = self._make_network(counts, excluded)
+        self.counts_, self.excluded_ = counts, excluded
+        self._adopt(vocabulary, encoded.options)
+        store = None
+        if checkpoint is not None:
+            store = Checkpoint(checkpoint, self._identity(encoded, vocabulary, recipe, threads))
+        with ThreadWorkers(threads) as workers:
+            self.network_.begin(source.max_rows, source.max_texts, threads)
+
+            def validate() -> float:
+                assert held_out is not None
+                mean = -float(self._validate(held_out, workers).mean())
+                return float(np.exp(mean)) if mean < 700 else float("inf")
+
+            trainer = Trainer(
+                self.network_,
+                source,
+                recipe,
+                workers,
+                validate=None if held_out is None or len(held_out.stream) == 0 else validate,
+                checkpoint=store,
+                every=60 * checkpoint_minutes,
+                listeners=tuple(listeners),
+            )
+            if resume:
+                trainer.resume()
+            result = trainer.run()
+        self.network_.is_packed = False
+        self._describe(encoded, recipe, threads, result)
+        if store is not None:
+            store.remove()
+        return self
+
+    def _choose_vocabulary(self, corpus: EncodedCorpus, known: Vocabulary | None) -> Vocabulary:
+        owner = type(self).__name__
+        min_count = check_int(owner, "min_count", self.min_count, minimum=1)
+        size = self.max_vocabulary_size
+        if size is not None:
+            check_int(owner, "max_vocabulary_size", size, minimum=4)
+        if known is not None and (min_count > 1 or size is not None):
+            raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
+        if known is not None:
+            return known.counted_in(corpus.vocabulary)
+        return corpus.vocabulary if min_count == 1 and size is None else corpus.vocabulary.cut(min_count=min_count, max_size=size)
+
+    def _check_vocabulary(self, counts: np.ndarray, excluded: tuple[int, ...]) -> None:
+        seen = int(np.count_nonzero(counts)) - sum(int(counts[token_id] > 0) for token_id in excluded)
+        if seen < 2:
+            raise InputError("The training text holds one token over and over: there is nothing to predict; take a text with more words.")
+
+    def _identity(self, corpus: EncodedCorpus, vocabulary: Vocabulary, recipe: Recipe, threads: int) -> dict[str, Any]:
+        """What a training shares with its checkpoints."""
+        return {
+            "kind": self.kind,
+            "architecture": self._architecture_record(),
+            "recipe": recipe.to_dict(),
+            "vocabulary": vocabulary.hash,
+            "corpus": {"sha256": corpus.sha256, "tokens": len(corpus)},
+            "seed": self.seed,
+            "threads": threads,
+        }
+
+    def _adopt(self, vocabulary: Vocabulary, options: TextOptions) -> None:
+        self.vocabulary_, self.text_options_ = vocabulary, options
+
+    def _describe(self, corpus: EncodedCorpus, recipe: Recipe, threads: int, result: Any) -> None:
+        """The notes and the model card."""
+        self.history_ = result.history
+        self.notes_ = list(corpus.notes)
+        if self.counts_[self.vocabulary_.UNK] == 0 and corpus.options.is_word_level:
+            self.notes_.append(
+                "No word of the training text is unknown, so nothing was learnt of <unk>, as which unknown words are scored; "
+                "--min-count 2 makes it of words seen once."
+            )
+        self.metadata_: dict[str, Any] = {
+            "made_by": f"lmkit {lmkit.__version__}",
+            "corpus": {
+                "name": corpus.name,
+                "sha256": corpus.sha256,
+                "split": corpus.split_record,
+                "tokens": len(corpus),
+                "sentences": corpus.n_sentences,
+            },
+            "recipe": recipe.to_dict(),
+            "seed": self.seed,
+            "threads": threads,
+            "training": {"steps": result.step, "epochs": result.epoch, "seconds": result.seconds, "best_valid_perplexity": result.best},
+            "history": result.history,
+            "notes": self.notes_,
+        }
+
+    # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        self._check_fitted("network_")
+        return self.vocabulary_
+
+    @property
+    def text_options(self) -> TextOptions:
+        self._check_fitted("network_")
+        return self.text_options_
+
+    @property
+    def is_normalised(self) -> bool:
+        return True
+
+    @property
+    def default_state(self) -> Literal["reset", "carry"]:
+        """How the model was trained to read: carried from sentence to sentence, or each sentence apart."""
+        trained = (self.metadata_.get("recipe") or {}).get("text", "streams") if hasattr(self, "metadata_") else "streams"
+        return "reset" if trained == "sentences" else "carry"
+
+    def score(self, corpus: Any, state: Literal["reset", "carry"] | None = None, threads: int | None = None) -> ScoredEvents:
+        """Score every token of a text, and the end of every sentence.
+
+        Parameters
+        ----------
+        corpus : as for `fit`.
+        state : "reset" begins each sentence (each document, in continuous text) anew, "carry" goes on where the last one ended. None
+            reads as the model was trained: see `default_state`.
+        threads : by default all cores. The result is the same for any number, to the bit.
+        """
+        self._check_fitted("network_")
+        encoded = as_corpus(corpus, self.text_options_)
+        text = TrainingText.of(encoded, self.vocabulary_)
+        scores = np.empty(0)
+        if len(text.stream):
+            with ThreadWorkers(threads or self.threads) as workers:
+                scores = self._score(text, (state or self.default_state) == "carry", workers)
+        return ScoredEvents.of_corpus(encoded, self.vocabulary_, scores, ends=self.text_options_.sentence_boundaries)
+
+    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
+        """Perplexity of a text, as `score` reads it; see `ScoredEvents.perplexity`."""
+        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
+
+    def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
+        """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
+        check_int("next_words", "top", top, minimum=1)
+        state = self.initial_state(1)
+        for token_id in self.vocabulary.lookup(encode_prompt(prompt, self.text_options)).tolist():
+            state = self.advance(state, [token_id])
+        log_probs = self.log_probs(state)[0]
+        ids, _ = Decoding(top_k=top).candidates(log_probs)
+        return [NextWord(token, float(p)) for token, p in zip(self.vocabulary.decode(ids), np.exp(log_probs[ids]), strict=True)]
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        decoding: Decoding | None = None,
+        max_tokens: int = 100,
+        min_tokens: int = 0,
+        rng: np.random.Generator | int | None = None,
+    ) -> str:
+        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
+        tokens = encode_prompt(prompt, self.text_options)
+        ids = self.vocabulary.lookup(tokens).tolist()
+        produced = generate(self, ids, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
+        words = [*tokens, *(self.vocabulary.token(token_id) for token_id in produced)]
+        return get_tokenizer(self.text_options.tokenizer).detokenize(words)
+
+    # -- files -----------------------------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file. Raises OutputError."""
+        from lmkit._container import write_container
+
+        self._check_fitted("network_")
+        document = {
+            "architecture": self._architecture_record(),
+            "excluded": list(self.excluded_),
+            "text": self.text_options_.to_dict(),
+            "vocabulary_hash": self.vocabulary_.hash,
+            **self.metadata_,
+        }
+        tensors = {**self.network_.to_tensors(), **self.vocabulary_.to_tensors(), "token_counts": self.counts_}
+        write_container(path, self.kind, document, tensors)
+
+    def _load(self, container: Container, architecture: Any) -> None:
+        """Become the model of a file."""
+        metadata = dict(container.metadata)
+        where = str(container.path)
+        vocabulary = Vocabulary.from_tensors(container, where=where)
+        self._adopt(vocabulary, TextOptions.from_dict(metadata.pop("text", {}), where=where))
+        self.counts_ = container.array("token_counts", np.int64, 1)
+        self.excluded_ = tuple(int(token_id) for token_id in metadata.pop("excluded", ()))
+        if len(self.counts_) != len(vocabulary) or any(not 0 <= token_id < len(vocabulary) for token_id in self.excluded_):
+            raise FormatError(f"{where}: its counts do not fit its vocabulary; the file is damaged.")
+        self.network_ = self._make_network(np.array(self.counts_), self.excluded_)
+
+        def read(name: str, shape: tuple[int, ...]) -> np.ndarray:
+            tensor = container.array(name)
+            if tensor.shape != shape or tensor.dtype != np.float32:
+                raise FormatError(
+                    f"{where}: the tensor {name!r} is {tensor.dtype} {list(tensor.shape)}, expected float32 {list(shape)}; it is damaged."
+                )
+            return tensor
+
+        self.network_.load_tensors(read)
+        for name in ("architecture", "vocabulary_hash"):
+            metadata.pop(name, None)
+        self.metadata_ = metadata
+        self.notes_ = list(metadata.get("notes") or [])
+        self.history_ = list(metadata.get("history") or [])
+
+    def info(self) -> dict[str, Any]:
+        """The model card, JSON-able: kind, sizes, how it was made."""
+        self._check_fitted("network_")
+        return {
+            "kind": self.kind,
+            "architecture": self._architecture_record(),
+            "weights": int(sum(parameter.value.size for parameter in self.network_.parameters)),
+            "vocabulary_size": len(self.vocabulary_),
+            "vocabulary_hash": self.vocabulary_.hash,
+            "is_normalised": self.is_normalised,
+            "state": self.default_state,
+            "text": self.text_options_.to_dict(),
+            **self.metadata_,
+        }

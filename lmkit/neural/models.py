@@ -1,0 +1,168 @@
+"""The recurrent language model as people use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmkit.errors import FormatError
+from lmkit.neural import memory
+from lmkit.neural.batching import BatchSource, ContiguousStreams, Sentences, TrainingText
+from lmkit.neural.interfaces import make_shards
+from lmkit.neural.language_model import NeuralLanguageModel
+from lmkit.neural.reading import score_apart, score_carried, score_streams
+from lmkit.neural.recipe import Recipe
+from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+from lmkit.neural.workers import ThreadWorkers
+from lmkit.text.options import TextOptions
+
+if TYPE_CHECKING:
+    from lmkit._container import Container
+
+_VALIDATION_STREAMS = 16
+
+
+class RecurrentState:
+    """What the network remembers of a batch of histories: never changed, so that beams may share it.
+
+    Attributes
+    ----------
+    layers : for each layer its states, each (batch, H).
+    hidden : (batch, H), output of the last layer.
+    """
+
+    __slots__ = ("hidden", "layers")
+
+    def __init__(self, layers: list[tuple[np.ndarray, ...]], hidden: np.ndarray) -> None:
+        self.layers, self.hidden = layers, hidden
+
+    def __getitem__(self, chosen: Any) -> RecurrentState:
+        """Some of the histories, as NumPy's indices choose them."""
+        return RecurrentState([tuple(state[chosen] for state in states) for states in self.layers], self.hidden[chosen])
+
+
+class RecurrentLanguageModel(NeuralLanguageModel):
+    """Recurrent network over words, characters or bytes: Elman, Jordan, LSTM, GRU.
+
+    Parameters
+    ----------
+    architecture : the shape of the network; by default an LSTM of two layers of 200 units.
+    recipe : how it is trained.
+    min_count : words that occur less often become `<unk>`.
+    max_vocabulary_size : the most frequent so many tokens are kept, `<unk>`, `<s>` and `</s>` included; None keeps all.
+    reading : how text becomes sentences and tokens; by default at white space, a line a sentence. Kept in the model.
+    seed : of the initial weights and of all draws. One seed and number of threads gives the same model again, on one machine.
+    threads : cores used, by default all.
+
+    Attributes
+    ----------
+    network_ : RecurrentNetwork.
+    history_ : one record a validation: step, epoch, seconds, perplexities.
+    notes_ : sentences about the training that the user should see.
+    metadata_ : JSON-able dict, how the model was made.
+
+    Examples
+    --------
+    >>> from lmkit import RecurrentLanguageModel
+    >>> from lmkit.neural.recipe import Recipe
+    >>> from lmkit.neural.recurrent import Architecture
+    >>> model = RecurrentLanguageModel(Architecture(layers=1, hidden=16), Recipe(batch=2, steps=5, epochs=60), threads=1)
+    >>> model = model.fit("the cat sat\\nthe dog ran\\n" * 20)
+    >>> model.next_words("the cat", top=1)[0].token
+    'sat'
+    """
+
+    kind = "recurrent"
+
+    def __init__(
+        self,
+        architecture: Architecture | None = None,
+        recipe: Recipe | None = None,
+        min_count: int = 1,
+        max_vocabulary_size: int | None = None,
+        reading: TextOptions | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.recipe = recipe
+        self.min_count = min_count
+        self.max_vocabulary_size = max_vocabulary_size
+        self.reading = reading
+        self.seed = seed
+        self.threads = threads
+
+    network_: RecurrentNetwork
+
+    # -- training --------------------------------------------------------------------------------------------------------------------------
+
+    def _make_network(self, counts: np.ndarray, excluded: tuple[int, ...]) -> RecurrentNetwork:
+        shape, recipe = self.architecture or Architecture(), self.recipe or Recipe()
+        rows = recipe.batch * recipe.steps
+        slots = len(getattr(recipe.make_optimizer(), "slots", ()))
+        memory.estimate(shape.weights(len(counts)), shape.batch_bytes(rows, len(counts)), slots).check()
+        return RecurrentNetwork(shape, counts, excluded, self.seed)
+
+    def _make_source(self, text: TrainingText, threads: int) -> BatchSource:
+        recipe = self.recipe or Recipe()
+        if recipe.text == "sentences":
+            return Sentences(text, recipe.batch, recipe.steps, threads, self.seed)
+        return ContiguousStreams(text, recipe.batch, recipe.steps, threads)
+
+    def _validate(self, text: TrainingText, workers: ThreadWorkers) -> np.ndarray:
+        if (self.recipe or Recipe()).text == "sentences":
+            return score_apart(self.network_, text, workers)
+        return score_streams(self.network_, text, workers, _VALIDATION_STREAMS)
+
+    def _score(self, text: TrainingText, carry: bool, workers: ThreadWorkers) -> np.ndarray:
+        return score_carried(self.network_, text, workers) if carry else score_apart(self.network_, text, workers)
+
+    def _architecture_record(self) -> dict[str, Any]:
+        return (self.architecture or Architecture()).to_dict()
+
+    # -- token by token --------------------------------------------------------------------------------------------------------------------
+
+    def initial_state(self, batch: int = 1) -> RecurrentState:
+        """State before the first token of a text, `</s>` having been read as what stands before it."""
+        self._check_fitted("network_")
+        if not self.network_.is_packed:
+            self.network_.pack_for_reading()
+        states = self.network_.zero_states(batch)
+        self.network_.begin_states(states)
+        before = RecurrentState(states, np.empty((batch, 0), self.network_.dtype))
+        return self.advance(before, np.full(batch, self.vocabulary_.EOS))
+
+    def advance(self, state: RecurrentState, token_ids: Sequence[int] | np.ndarray) -> RecurrentState:
+        """State after one more token in each history. token_ids : int (batch,)."""
+        ids = np.ascontiguousarray(token_ids, np.int32)
+        layers = [tuple(array.copy() for array in states) for states in state.layers]
+        self.network_.room_for(len(ids), len(ids), 1)
+        hidden = self.network_.read(ids, layers, make_shards(1, len(ids), 1)[0])
+        return RecurrentState(layers, hidden.copy())
+
+    def log_probs(self, state: RecurrentState) -> np.ndarray:
+        """Natural logarithms of the next token's probabilities, float64 (batch, V)."""
+        return self.network_.output.log_probs(state.hidden)
+
+    def hidden(self, state: RecurrentState) -> np.ndarray:
+        """Output of the last layer, float32 (batch, H)."""
+        return state.hidden
+
+    # -- files -----------------------------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_container(cls, container: Container) -> RecurrentLanguageModel:
+        """Open a model file; `lmkit.load` calls it."""
+        try:
+            architecture = Architecture.from_dict(container.metadata["architecture"])
+            record = container.metadata.get("recipe")
+            recipe = None if record is None else Recipe(**record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{container.path}: the record of its architecture can't be read ({error}); it may come from a newer lmkit: update lmkit."
+            ) from None
+        model = cls(architecture, recipe, seed=int(container.metadata.get("seed", 0)))
+        model._load(container, architecture)
+        return model

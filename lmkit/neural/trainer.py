@@ -1,0 +1,308 @@
+"""The training loop, for every kind of network: updates, validation, early stopping, checkpoints, records of what happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lmkit._progress import Progress
+from lmkit.errors import DivergenceError
+from lmkit.neural.batching import Batch, BatchSource
+from lmkit.neural.checkpoint import Checkpoint, TrainingState, take_over
+from lmkit.neural.interfaces import Network, Parameter, Workers
+from lmkit.neural.optimizers import clip_scale, global_norm
+from lmkit.neural.recipe import Recipe
+
+Record = dict[str, Any]
+Listener = Callable[[Record], None]
+
+_RECENT = 100  # steps in the running mean of the loss
+_LOG_EVERY = 50  # steps between two records
+
+
+class Trainer:
+    """Trains a network by a recipe.
+
+    Parameters
+    ----------
+    network : begun, with room for the batches of `source`.
+    source : batches.
+    recipe : optimiser, rate, schedule and stopping.
+    workers : open.
+    validate : gives the validation perplexity of the network as it stands; None: no validation, the last weights are kept.
+    checkpoint : file to write to, or None.
+    every : seconds between two checkpoints.
+    listeners : called with each record, JSON-able: {"event": "step" | "validation", ...}.
+
+    Attributes
+    ----------
+    state : where the training stands.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        source: BatchSource,
+        recipe: Recipe,
+        workers: Workers,
+        *,
+        validate: Callable[[], float] | None = None,
+        checkpoint: Checkpoint | None = None,
+        every: float = 600.0,
+        listeners: tuple[Listener, ...] = (),
+    ) -> None:
+        self.network, self.source, self.recipe, self.workers = network, source, recipe, workers
+        self.state = TrainingState()
+        self._validate, self._checkpoint, self._every, self._listeners = validate, checkpoint, every, listeners
+        self._optimizer, self._schedule = recipe.make_optimizer(), recipe.make_schedule()
+        self._values = {parameter.name: parameter.value for parameter in network.parameters}
+        self._chance = math.log(max(2, max(parameter.value.shape[0] for parameter in network.parameters)))
+        self._recent: float | None = None
+
+    def resume(self) -> None:
+        """Go on from the checkpoint. Raises as `Checkpoint.load`."""
+        assert self._checkpoint is not None
+        self.state, groups, records = self._checkpoint.load()
+        take_over(self._values, groups.get("parameters", {}), self._checkpoint.path)
+        take_over(self.network.carried_arrays(), groups.get("carried", {}), self._checkpoint.path)
+        self._optimizer.load_state(groups.get("optimizer", {}))
+        self._schedule.load_state(records["schedule"])
+        self._recent = records["recent"]
+
+    def run(self) -> TrainingState:
+        """Train to the end; the network then holds the weights of the best validation.
+
+        Raises
+        ------
+        DivergenceError : if loss or gradient are no finite numbers, or the loss stays above that of guessing.
+        """
+        begun, before = time.perf_counter(), self.state.seconds
+        self._clock = lambda: before + time.perf_counter() - begun
+        self._saved = self._clock()
+        try:
+            with Progress("Training", self.source.tokens * self.recipe.epochs, "token") as bar:
+                bar.advance(self.state.epoch * self.source.tokens + self.state.loss_tokens)
+                while not self._is_over():
+                    self._epoch(bar)
+        except KeyboardInterrupt:
+            self._save()
+            raise
+        self.state.seconds = self._clock()
+        if self.state.best_values:
+            take_over(self._values, self.state.best_values, Path("memory"))
+        else:
+            for name, value in (self._averaged() or {}).items():
+                self._values[name][...] = value.reshape(self._values[name].shape)
+        return self.state
+
+    # -- an epoch --------------------------------------------------------------------------------------------------------------------------
+
+    def _epoch(self, bar: Progress) -> None:
+        state = self.state
+        batches = self.source.count(state.epoch)
+        due = {batches * part // self.recipe.validations for part in range(1, self.recipe.validations + 1)}
+        for batch in self.source.batches(state.epoch, state.batch):
+            self._update(batch, batches, bar)
+            if state.batch in due:
+                self._validation()
+            if state.batch == batches:
+                break
+            if self._is_out_of_time() or self._has_lost_patience():
+                return
+            if self._checkpoint is not None and self._clock() - self._saved > self._every:
+                self._save()
+        state.epoch, state.batch, state.loss_sum, state.loss_tokens = state.epoch + 1, 0, 0.0, 0
+        if self._checkpoint is not None and self._clock() - self._saved > self._every:
+            self._save()
+
+    def _update(self, batch: Batch, batches: int, bar: Progress) -> None:
+        """One step: gradients, their norm, one pass of the optimiser."""
+        state, parameters = self.state, self.network.parameters
+        loss = self.network.train_step(batch, state.step, self.workers)
+        norm = global_norm(parameters, self.workers)
+        rate = self._rate(batches)
+        self._check(loss, norm, rate)
+        self._optimizer.step(parameters, rate, clip_scale(norm, self.recipe.clip), self.workers)
+        state.step, state.batch = state.step + 1, state.batch + 1
+        state.loss_sum += loss * batch.tokens
+        state.loss_tokens += batch.tokens
+        bar.advance(batch.tokens)
+        if state.step % _LOG_EVERY == 0:
+            done = self._clock()
+            bar.describe(f"epoch {state.epoch + 1}, loss {self._recent:.3f}, ppl {_exp(self._recent):.1f}, norm {norm:.2f}")
+            self._tell(
+                {
+                    "event": "step",
+                    **self._position(),
+                    "loss": self._recent,
+                    "perplexity": _exp(self._recent),
+                    "gradient_norm": norm,
+                    "learning_rate": rate,
+                    "tokens_per_second": self._tokens() / max(done, 1e-9),
+                }
+            )
+
+    def _rate(self, batches: int) -> float:
+        """The learning rate of the step ahead, which ends at `progress` of the training."""
+        progress = (self.state.epoch + (self.state.batch + 1) / batches) / self.recipe.epochs
+        if self.recipe.minutes is not None:
+            progress = max(progress, self._clock() / (60 * self.recipe.minutes))
+        return self.recipe.learning_rate * max(self._schedule.rate(min(progress, 1.0)), 1e-9)
+
+    def _check(self, loss: float, norm: float, rate: float) -> None:
+        """Stop before an update that would spoil the weights."""
+        if math.isfinite(loss):
+            self._recent = loss if self._recent is None else self._recent + (loss - self._recent) / min(_RECENT, self.state.step + 1)
+        if math.isfinite(loss) and math.isfinite(norm):
+            if self.state.step < 2 * _RECENT or self._recent is None or self._recent < 1.5 * self._chance + 3:
+                return
+            what = f"The loss has stayed near {self._recent:.1f} nats a token, far above that of guessing ({self._chance:.1f}),"
+        else:
+            what = f"The loss became {loss:g} and the gradient's norm {norm:g}"
+        advice = "lower --learning-rate" + ("" if self.recipe.clip is not None else ", or bound the gradient with --clip 1")
+        kept = ""
+        if self._checkpoint is not None and self._checkpoint.path.exists():
+            kept = f" The last good checkpoint is kept in {self._checkpoint.path}."
+        raise DivergenceError(f"{what} at step {self.state.step:,} with learning rate {rate:g}: training diverged; {advice}.{kept}")
+
+    # -- validation ------------------------------------------------------------------------------------------------------------------------
+
+    def _validation(self) -> None:
+        state = self.state
+        train = _exp(state.loss_sum / max(state.loss_tokens, 1))
+        record: Record = {"event": "validation", **self._position(), "train_perplexity": train, "valid_perplexity": None}
+        if self._validate is not None:
+            with self._standing_at(self._averaged()):
+                perplexity = self._validate()
+                record["valid_perplexity"] = perplexity
+                if not math.isfinite(perplexity):
+                    self._check(math.nan, math.nan, self.recipe.learning_rate)
+                if state.best is None or perplexity < state.best:
+                    state.best, state.since_best = perplexity, 0
+                    state.best_values = {name: value.copy() for name, value in self._values.items()}
+                else:
+                    state.since_best += 1
+            self._schedule.validated(perplexity)
+        if (tell := getattr(self._optimizer, "validated", None)) is not None and self._validate is not None:
+            tell(record["valid_perplexity"])
+        record["seconds"] = self._clock()
+        state.history.append({key: value for key, value in record.items() if key != "event"})
+        self._tell(record)
+
+    def _averaged(self) -> dict[str, np.ndarray] | None:
+        """The values that the optimiser averages, where it does."""
+        average = getattr(self._optimizer, "averaged", None)
+        return None if average is None else average(self.network.parameters)
+
+    @contextlib.contextmanager
+    def _standing_at(self, values: Mapping[str, np.ndarray] | None) -> Iterator[None]:
+        """The parameters set to other values for a while."""
+        if values is None:
+            yield
+            return
+        kept = {name: self._values[name].copy() for name in values}
+        try:
+            for name, value in values.items():
+                self._values[name][...] = value.reshape(self._values[name].shape)
+            yield
+        finally:
+            for name, value in kept.items():
+                self._values[name][...] = value
+
+    # -- the end, and what is kept ---------------------------------------------------------------------------------------------------------
+
+    def _is_out_of_time(self) -> bool:
+        return self.recipe.minutes is not None and self._clock() >= 60 * self.recipe.minutes
+
+    def _has_lost_patience(self) -> bool:
+        return self.recipe.patience is not None and self.state.since_best >= self.recipe.patience
+
+    def _is_over(self) -> bool:
+        over = self.state.epoch >= self.recipe.epochs or self._has_lost_patience()
+        if not over and self._is_out_of_time():
+            if self.state.loss_tokens or not self.state.history:
+                self._validation()  # what was learnt since the last one counts too
+            over = True
+        return over
+
+    def _save(self) -> None:
+        if self._checkpoint is None:
+            return
+        self.state.seconds = self._saved = self._clock()
+        groups = {"parameters": self._values, "carried": self.network.carried_arrays(), "optimizer": self._optimizer.state()}
+        self._checkpoint.save(self.state, groups, {"schedule": self._schedule.state(), "recent": self._recent})
+
+    def _tokens(self) -> int:
+        return self.state.epoch * self.source.tokens + self.state.loss_tokens
+
+    def _position(self) -> Record:
+        """Where the training stands, for records; time left by the rate so far."""
+        seconds, done = self._clock(), self._tokens()
+        left = (self.source.tokens * self.recipe.epochs - done) * seconds / max(done, 1)
+        if self.recipe.minutes is not None:
+            left = min(left, max(0.0, 60 * self.recipe.minutes - seconds))
+        return {
+            "step": self.state.step,
+            "epoch": self.state.epoch + self.state.batch / max(1, self.source.count(self.state.epoch)),
+            "tokens": done,
+            "seconds": seconds,
+            "seconds_left": left,
+        }
+
+    def _tell(self, record: Record) -> None:
+        for listener in self._listeners:
+            listener(record)
+
+
+class JsonLinesLog:
+    """A listener that writes each record as one line of JSON.
+
+    Parameters
+    ----------
+    path : of the file. resume_step : keep the lines up to this step of a training that goes on; None begins a new file.
+
+    Raises
+    ------
+    OutputError : if the file can't be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], resume_step: int | None = None) -> None:
+        from lmkit._files import explain_write_error
+
+        self.path = Path(path)
+        try:
+            kept = ""
+            if resume_step is not None and self.path.exists():
+                lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+                kept = "".join(line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= resume_step)
+            self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115  (open as long as the training)
+            self._file.write(kept)
+        except OSError as error:
+            raise explain_write_error(error, self.path) from error
+
+    def __call__(self, record: Record) -> None:
+        self._file.write(json.dumps({key: _finite(value) for key, value in record.items()}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _exp(loss: float | None) -> float:
+    return math.nan if loss is None else math.exp(loss) if loss < 700 else math.inf
+
+
+__all__ = ["JsonLinesLog", "Listener", "Parameter", "Record", "Trainer"]
