@@ -136,6 +136,9 @@ class WordVectors:
     def __getitem__(self, word: str) -> np.ndarray:
         return self.vector(word)
 
+    def __sklearn_clone__(self) -> WordVectors:
+        return self  # scikit-learn clones parameters; these are not changed by anybody, and may be gigabytes
+
     def __repr__(self) -> str:
         extras = [name for name in ("context", "tree", "subwords", "quantized") if getattr(self, name) is not None]
         return f"WordVectors({len(self):,} words, {self.dimensions} dimensions{''.join(', ' + name for name in extras)})"
@@ -415,7 +418,7 @@ class WordVectors:
         """float32 (d,): one vector of a sentence's words; words without a vector are left out, and zeros stay where none is left.
 
         weighting : "mean", or "sif", weights a / (a + p(word)) (Arora, Liang and Ma 2017) without the removal of the common component,
-            which needs many sentences: `lmkit.embeddings.documents.SifVectorizer`.
+            which needs many sentences: `lmkit.embeddings.documents.DocumentVectorizer`.
         """
         from lmkit.embeddings.sentences import sentence_vectors
 
