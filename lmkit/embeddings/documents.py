@@ -51,9 +51,8 @@ class DocumentVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     >>> import numpy as np
     >>> from lmkit import WordVectors
     >>> vectors = WordVectors(["good", "bad"], np.array([[1, 0], [0, 1]], np.float32))
-    >>> DocumentVectorizer(vectors).fit_transform(["good good bad", "bad idea"])
-    array([[0.6666667, 0.33333334],
-           [0.       , 1.       ]], dtype=float32)
+    >>> DocumentVectorizer(vectors).fit_transform(["good good bad bad", "bad idea"]).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
     """
 
     def __init__(self, vectors: Any = None, weighting: str = "mean", a: float = SIF_A, components: int = 1) -> None:

@@ -1,32 +1,26 @@
-"""Finished word vectors: look-up, neighbours, analogies, files."""
+"""Finished word vectors: neighbours, analogies, smaller forms, files."""
 
 from __future__ import annotations
 
 import copy
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-import lmkit
 from lmkit._validation import check_choice, check_int
 from lmkit.embeddings.quantized import QuantizationLoss, QuantizedMatrix, measure_loss
 from lmkit.embeddings.search import RowSearch, inverse_norms, multiplied, row_norms
-from lmkit.errors import FormatError, InvalidParameterError, UnknownWordError, UsageError
+from lmkit.embeddings.store import VectorStore
+from lmkit.errors import FormatError, InvalidParameterError, UsageError
 from lmkit.text.strings import StringTable
 
 if TYPE_CHECKING:
     from lmkit._container import Container
-    from lmkit.embeddings.subwords import Subwords
-    from lmkit.text.options import TextOptions
 
 METHODS = ("3cosadd", "3cosmul")
-RARE = 50
-"""Fewer occurrences in the training text, and a word's vector is a weak guess."""
-SMALL_CORPUS = 2_000_000
-"""Fewer words of training text, and all vectors are: analogies begin to come out at some millions (docs/vectors.md)."""
 
 Term = str | np.ndarray
 """A word, or a vector float32 (d,)."""
@@ -41,7 +35,7 @@ class Neighbour(NamedTuple):
     similarity: float
 
 
-class WordVectors:
+class WordVectors(VectorStore):
     """V words with a vector of d numbers each.
 
     Parameters
@@ -55,6 +49,7 @@ class WordVectors:
     text_options : how the training text became tokens; what users type is read so. None where nobody knows.
     made : how the vectors were made, JSON-able.
     quantized : 8-bit codes of the same rows: alone, the vectors themselves; beside `matrix`, what a search looks at first.
+    norms : float32 (V,), length of each vector, where it is known already.
     where : the file they come from, for messages.
 
     Raises
@@ -65,190 +60,11 @@ class WordVectors:
     --------
     >>> import numpy as np
     >>> vectors = WordVectors(["a", "b", "c"], np.array([[1, 0], [3, 4], [0, 1]], np.float32))
-    >>> vectors.similarity("a", "b")
-    0.6...
-    >>> vectors.most_similar("b", top=1)
-    [Neighbour(word='c', similarity=0.8...)]
+    >>> round(vectors.similarity("a", "b"), 3)
+    0.6
+    >>> [neighbour.word for neighbour in vectors.most_similar("b")]
+    ['c', 'a']
     """
-
-    def __init__(
-        self,
-        words: StringTable | Iterable[str],
-        matrix: np.ndarray | None,
-        *,
-        counts: np.ndarray | None = None,
-        context: np.ndarray | None = None,
-        tree: np.ndarray | None = None,
-        subwords: Subwords | None = None,
-        text_options: TextOptions | None = None,
-        made: Mapping[str, Any] | None = None,
-        quantized: QuantizedMatrix | None = None,
-        where: str = "",
-    ) -> None:
-        self.words = words if isinstance(words, StringTable) else StringTable.from_strings(words)
-        if matrix is None and quantized is None:
-            raise InvalidParameterError("WordVectors need a 'matrix', float32 (V, d), or 'quantized' rows. Got None for both.")
-        self._matrix = None if matrix is None else _as_matrix("matrix", matrix)
-        self.quantized = quantized
-        self.counts = None if counts is None else np.asarray(counts, np.int64)
-        self.context = None if context is None else _as_matrix("context", context)
-        self.tree = None if tree is None else _as_matrix("tree", tree)
-        self.subwords = subwords
-        self.text_options = text_options
-        self.made = dict(made or {})
-        self.where = where or type(self).__name__
-        self._check_shapes()
-
-    def _check_shapes(self) -> None:
-        size, dimensions = self.shape
-        if dimensions == 0:
-            raise InvalidParameterError(f"{self.where}: vectors of 0 dimensions say nothing of {len(self.words):,} words; train them anew.")
-        if len(self.words) == 0:
-            raise InvalidParameterError(f"{self.where}: holds no words; vectors need at least one.")
-        rows = {"matrix": size, "counts": None if self.counts is None else len(self.counts)}
-        rows |= {name: None if part is None else len(part) for name, part in (("context", self.context), ("quantized", self.quantized))}
-        for name, count in rows.items():
-            if count is not None and count != len(self.words):
-                raise InvalidParameterError(
-                    f"{self.where}: {name!r} has {count:,} rows for {len(self.words):,} words; it needs one a word."
-                )
-        for name, part in (
-            ("context", self.context),
-            ("tree", self.tree),
-            ("subwords", None if self.subwords is None else self.subwords.matrix),
-        ):
-            if part is not None and part.shape[1] != dimensions:
-                raise InvalidParameterError(
-                    f"{self.where}: the vectors have {dimensions} dimensions, {name!r} has {part.shape[1]}; they must be as many."
-                )
-
-    # What there is
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def __contains__(self, word: object) -> bool:
-        return word in self.words
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.words)
-
-    def __getitem__(self, word: str) -> np.ndarray:
-        return self.vector(word)
-
-    def __sklearn_clone__(self) -> WordVectors:
-        return self  # scikit-learn clones parameters; these are not changed by anybody, and may be gigabytes
-
-    def __repr__(self) -> str:
-        extras = [name for name in ("context", "tree", "subwords", "quantized") if getattr(self, name) is not None]
-        return f"WordVectors({len(self):,} words, {self.dimensions} dimensions{''.join(', ' + name for name in extras)})"
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(V, d)."""
-        rows, dimensions = self._rows.shape
-        return int(rows), int(dimensions)
-
-    @property
-    def dimensions(self) -> int:
-        """d, the length of each vector."""
-        return self.shape[1]
-
-    @property
-    def _rows(self) -> np.ndarray | QuantizedMatrix:
-        """The rows as they are stored: indexing by a slice or an int array gives float32 (n, d)."""
-        if self._matrix is not None:
-            return self._matrix
-        assert self.quantized is not None
-        return self.quantized
-
-    @functools.cached_property
-    def matrix(self) -> np.ndarray:
-        """float32 (V, d): all vectors, a row a word; made at first use where only 8-bit codes are stored."""
-        return self._matrix if self._matrix is not None else self._rows[:]
-
-    @functools.cached_property
-    def norms(self) -> np.ndarray:
-        """float32 (V,): length of each vector.
-
-        Raises
-        ------
-        FormatError : if a vector holds NaN or infinity; the first such word is named.
-        """
-        rows = self._rows
-        norms = rows.norms if isinstance(rows, QuantizedMatrix) else row_norms(rows)
-        return self._checked(norms)
-
-    def _checked(self, norms: np.ndarray) -> np.ndarray:
-        bad = np.flatnonzero(~np.isfinite(norms))
-        if len(bad):
-            row = int(bad[0])
-            more = f", and {len(bad) - 1:,} other rows do" if len(bad) > 1 else ""
-            raise FormatError(
-                f"{self.where}: the vector of {self.words.string(row)!r} (row {row:,}) holds NaN or infinity{more}; "
-                "train again with a lower learning rate, or leave these rows out."
-            )
-        return norms
-
-    @functools.cached_property
-    def unit(self) -> np.ndarray:
-        """float32 (V, d): the vectors at length 1; rows of zeros stay zeros. As large as `matrix`; searches do without."""
-        return self.matrix * self._inverse_norms[:, None]
-
-    @functools.cached_property
-    def _inverse_norms(self) -> np.ndarray:
-        return inverse_norms(self.norms)
-
-    def index(self, word: str) -> int:
-        """The row of a word, spelled exactly so; -1 if it has none."""
-        return self.words.index(word)
-
-    def rows(self, rows: slice | np.ndarray) -> np.ndarray:
-        """float32 (n, d): the vectors of some rows, without making all of them where they are stored in 8 bits."""
-        return np.asarray(self._rows[rows])
-
-    def vector(self, word: str) -> np.ndarray:
-        """float32 (d,): a word's vector; from its subwords if it has no row.
-
-        Raises
-        ------
-        UnknownWordError : if it has neither; words of nearly this spelling are named.
-        """
-        return self.vectors([word])[0]
-
-    def vectors(self, words: Sequence[str]) -> np.ndarray:
-        """float32 (n, d): vectors of words, as `vector`. Raises UnknownWordError that names all unknown ones."""
-        rows = self._find(words)
-        found = self.rows(np.maximum(rows, 0))
-        unknown = [words[place] for place in np.flatnonzero(rows < 0).tolist()]
-        if unknown:
-            if self.subwords is None:
-                raise self._unknown(unknown)
-            composed = self.subwords.vectors(unknown)
-            lost = [word for word, row in zip(unknown, composed, strict=True) if not row.any()]  # too short to have an n-gram
-            if lost:
-                raise self._unknown(lost)
-            found[rows < 0] = composed
-        return found
-
-    def _find(self, words: Sequence[str]) -> np.ndarray:
-        """int (n,): rows, -1 for unknown words."""
-        if len(words) <= 4:  # a command's few words don't need the hash table
-            return np.array([self.words.index(word) for word in words], np.int64)
-        return self.words.find(words)
-
-    def _unknown(self, words: Sequence[str]) -> UnknownWordError:
-        from lmkit.text.spelling import close_spellings
-
-        words = list(dict.fromkeys(words))
-        near = {word: close_spellings(word, self.words) for word in words[:5]}
-        hints = "; ".join(f"for {word!r}: {', '.join(close)}" for word, close in near.items() if close)
-        named = ", ".join(repr(word) for word in words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
-        plural = "s" if len(words) > 1 else ""
-        step = f" Spelled nearly so are {hints}." if hints else " Check the spelling, or take vectors that have it (--model)."
-        return UnknownWordError(f"These vectors have no word{plural} {named}; they have {len(self):,} words.{step}", tuple(words))
-
-    # Searching
 
     @functools.cached_property
     def _search(self) -> RowSearch:
@@ -378,40 +194,6 @@ class WordVectors:
     def _named(self, found: tuple[np.ndarray, np.ndarray]) -> list[Neighbour]:
         return [Neighbour(self.words.string(int(row)), float(score)) for row, score in zip(*found, strict=True)]
 
-    # What users type, and what to tell them
-
-    def as_read(self, typed: str) -> str:
-        """A word as the training text's options spell it (lower-cased, normalised ...), unless it has a row just as it was typed."""
-        if self.text_options is None or typed in self:
-            return typed
-        from lmkit.text._preparing import Preparer
-
-        return Preparer(self.text_options).spell_token(typed)
-
-    def tokens(self, text: str) -> list[str]:
-        """A text cut into words as the training text was; at white space where nobody knows how that was."""
-        if self.text_options is None:
-            return text.split()
-        from lmkit.text.encoding import encode_prompt
-
-        return encode_prompt(text, self.text_options)
-
-    def caveats(self, words: Iterable[str]) -> list[str]:
-        """Why vectors of these words are to be expected weak, one sentence each: rare words, a small corpus, words without a row."""
-        notes = []
-        for word in dict.fromkeys(words):
-            row = self.index(word)
-            if row < 0:
-                if self.subwords is not None:
-                    notes.append(f"{word!r} was not in the training text often enough; its vector is made of its subwords alone.")
-            elif self.counts is not None and 0 < self.counts[row] < RARE:
-                count = int(self.counts[row])
-                notes.append(f"{word!r} occurs only {count:,} time{'s' * (count > 1)} in the training text; expect a weak vector.")
-        total = 0 if self.counts is None else int(self.counts.sum())
-        if 0 < total < SMALL_CORPUS:
-            notes.append(f"The vectors were trained on only {total:,} words; expect weak vectors (some millions give good ones).")
-        return notes
-
     # Sentences
 
     def sentence_vector(self, words: Sequence[str], weighting: str = "mean") -> np.ndarray:
@@ -442,7 +224,7 @@ class WordVectors:
                 raise self._unknown([word for word, row in zip(words, rows, strict=True) if row < 0])
         return WordVectors(
             StringTable.from_strings([self.words.string(row) for row in rows.tolist()]),
-            None if self._matrix is None else self._matrix[rows],
+            None if self.float_rows is None else self.float_rows[rows],
             counts=None if self.counts is None else self.counts[rows],
             context=None if self.context is None else self.context[rows],
             text_options=self.text_options,
@@ -494,7 +276,7 @@ class WordVectors:
             "kind": "vectors",
             "words": len(self),
             "dimensions": self.dimensions,
-            "number_type": "float32" if self._matrix is not None else "int8, a scale a row",
+            "number_type": "float32" if self.float_rows is not None else "int8, a scale a row",
             "training_words": None if self.counts is None else int(self.counts.sum()),
             "context_vectors": self.context is not None,
             "tree_vectors": self.tree is not None,
@@ -511,73 +293,16 @@ class WordVectors:
         OutputError : if it can't be written.
         FormatError : if a vector holds NaN or infinity.
         """
-        from lmkit._container import write_container
+        from lmkit.embeddings import native
 
-        tensors = {"vectors.norms": self.norms}
-        if self._matrix is not None:
-            tensors["vectors.matrix"] = self._matrix
-        if self.quantized is not None:
-            tensors |= self.quantized.to_tensors("vectors")
-        tensors |= self.words.tensors("words")
-        if self.counts is not None:
-            tensors["words.counts"] = self.counts
-        tensors |= {f"{name}.matrix": part for name, part in (("context", self.context), ("tree", self.tree)) if part is not None}
-        if self.subwords is not None:
-            tensors |= self.subwords.to_tensors()
-        metadata = {
-            "text": None if self.text_options is None else self.text_options.to_dict(),
-            "subwords": None if self.subwords is None else self.subwords.to_record(),
-            "made": {"lmkit_version": lmkit.__version__, **self.made},
-        }
-        write_container(path, "vectors", metadata, tensors)
+        native.write_native(path, self)
 
     @classmethod
     def from_container(cls, container: Container) -> WordVectors:
-        """Open lmkit's own file; `lmkit.load` calls it.
+        """Open lmkit's own file; `lmkit.load` calls it. Raises FormatError if parts are missing or don't fit together."""
+        from lmkit.embeddings import native
 
-        Raises
-        ------
-        FormatError : if parts are missing or don't fit together.
-        """
-        from lmkit.text.options import TextOptions
-
-        where = str(container.path)
-        metadata = container.metadata
-        words = StringTable.from_named_tensors(container, "words", where)
-        subwords = None
-        if metadata.get("subwords") is not None:
-            from lmkit.embeddings.subwords import Subwords
-
-            subwords = Subwords.from_tensors(container, metadata["subwords"], where)
-
-        def part(name: str, dtype: type, ndim: int) -> np.ndarray | None:
-            return container.array(name, dtype, ndim) if name in container else None
-
-        try:
-            vectors = cls(
-                words,
-                part("vectors.matrix", np.float32, 2),
-                counts=part("words.counts", np.int64, 1),
-                context=part("context.matrix", np.float32, 2),
-                tree=part("tree.matrix", np.float32, 2),
-                subwords=subwords,
-                text_options=None if metadata.get("text") is None else TextOptions.from_dict(metadata["text"], where),
-                made=metadata.get("made"),
-                quantized=QuantizedMatrix.from_tensors(container, "vectors") if "vectors.codes" in container else None,
-                where=where,
-            )
-        except InvalidParameterError as error:
-            raise FormatError(f"{str(error).rstrip('.')}. The file is damaged, make it again.") from None
-        norms = part("vectors.norms", np.float32, 1)
-        if norms is not None and len(norms) == len(words):
-            vectors.__dict__["norms"] = vectors._checked(norms)
-        return vectors
-
-
-def _as_matrix(name: str, matrix: np.ndarray) -> np.ndarray:
-    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2:
-        raise InvalidParameterError(f"The {name!r} parameter of WordVectors must be a matrix. Got {np.shape(matrix)} instead.")
-    return np.ascontiguousarray(matrix, np.float32)
+        return native.read_native(container)
 
 
 def _weighted(terms: Terms, sign: float) -> list[tuple[Term, float]]:
