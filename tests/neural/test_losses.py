@@ -20,6 +20,16 @@ EXCLUDED = (1, 4)
 V, H, R = 23, 6, 9
 CASES = {
     "full": ("full", {}),
+    "sampled": ("sampled", {"samples": 8}),
+    "sampled-unigram": ("sampled", {"samples": 5, "proposal": "unigram", "power": 0.5}),
+    "nce": ("nce", {"samples": 12, "log_normalizer": 0.3}),
+    "nce-uniform": ("nce", {"samples": 5, "proposal": "uniform"}),
+    "blackout": ("blackout", {"samples": 9}),
+    "classes": ("classes", {}),
+    "classes-9": ("classes", {"classes": 9}),
+    "huffman": ("huffman", {}),
+    "adaptive": ("adaptive", {"cutoffs": [5, 11], "division": 2.0}),
+    "adaptive-chosen": ("adaptive", {}),
 }
 
 
@@ -96,12 +106,29 @@ def values(output):
 
 
 def twin_loss(case, output, hidden, targets, weights):
-    if case == "full":
-        return twin.nll(twin.flat_log_probs(values(output), hidden, EXCLUDED), targets, weights)
-    raise NotImplementedError(case)
+    named = values(output)
+    if output.is_normalised_in_training:
+        return twin.nll(twin_log_probs(case, output, hidden), targets, weights)
+    if case.startswith("sampled"):
+        inclusion = np.exp(output.proposal.log_inclusion(np.arange(V), output._draws))
+        return twin.sampled_softmax(named, hidden, targets, weights, output._ids, inclusion)
+    if case.startswith("nce"):
+        noise = np.repeat(output._ids, output._copies.astype(int))
+        assert len(noise) == output.samples
+        return twin.noise_contrastive(named, hidden, targets, weights, noise, output.proposal.probabilities, output.log_normalizer)
+    assert case == "blackout"
+    return twin.blackout(named, hidden, targets, weights, output._ids, output.proposal.probabilities)
 
 
 def twin_log_probs(case, output, hidden):
+    named = values(output)
+    if case.startswith("classes"):
+        return twin.class_log_probs(named, hidden, V, np.split(output.order, output.class_starts[1:-1]))
+    if case == "huffman":
+        paths = {int(word): (output.tree.path(i), output.tree.code(i)) for i, word in enumerate(output.predicted)}
+        return twin.tree_log_probs(named, hidden, V, paths)
+    if case.startswith("adaptive"):
+        return twin.adaptive_log_probs(named, hidden, V, output.order, output.cutoffs)
     return twin.flat_log_probs(values(output), hidden, EXCLUDED)
 
 
@@ -240,16 +267,16 @@ def test_tied_weights_get_a_dense_gradient(case) -> None:
     random = np.random.default_rng(11)
     tied = Parameter.of("encoder.weight", random.normal(size=(V, H)))
     own = make(case, tied=tied)
-    assert own.parameters[0] is tied
+    assert tied not in own.parameters  # the embedding's own parameter
     free = make(case)
-    for parameter, other in zip(own.parameters, free.parameters, strict=True):
-        other.value[...] = parameter.value
+    free.weight.value[...] = tied.value
+    free.bias.value[...] = own.bias.value
     hidden, targets, weights = batch()
     for output in (own, free):
         output.begin(R, 1)
         run(output, hidden, targets, weights)
     assert tied.rows is None
-    np.testing.assert_allclose(tied.gradient, whole_gradient(free.parameters[0]), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(tied.gradient, whole_gradient(free.weight), rtol=1e-12, atol=1e-15)
     with pytest.raises(InvalidParameterError, match="embedding of 23 x 6"):
         make(case, tied=Parameter.of("encoder.weight", np.zeros((V, H + 1))))
 
@@ -284,6 +311,113 @@ def test_frozen_parameters_get_no_gradient(case) -> None:
     _, d_hidden = run(output, hidden, targets, weights)
     assert np.abs(d_hidden).max() > 0
     assert all((p.gradient == 0).all() for p in output.parameters)
+
+
+def test_sampling_all_words_is_the_full_softmax() -> None:
+    CASES["sampled-all"] = ("sampled", {"samples": 1000})
+    try:
+        sampled, full, (hidden, targets, weights) = make("sampled-all"), make("full"), batch()
+    finally:
+        del CASES["sampled-all"]
+    results = []
+    for output in (sampled, full):
+        output.begin(R, 2)
+        loss, d_hidden = run(output, hidden, targets, weights, 2)
+        results.append((loss, d_hidden, [whole_gradient(p) for p in output.parameters]))
+    (loss, d_hidden, gradients), (full_loss, full_d_hidden, full_gradients) = results
+    assert loss == pytest.approx(full_loss, rel=1e-12)
+    np.testing.assert_allclose(d_hidden, full_d_hidden, rtol=1e-10, atol=1e-14)
+    for one, other in zip(gradients, full_gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("case", ["classes", "huffman", "adaptive"])
+def test_starts_from_the_unigram_distribution(case) -> None:
+    """With all vectors zero the biases alone give the shares of counts + 1 (in a tail of the adaptive softmax: uniform)."""
+    name, options = CASES[case]
+    output = make_output(name, OutputRequest(H, V, counts_of(V), EXCLUDED, dtype=np.dtype(np.float64), scale=0.0), **options)
+    shares = counts_of(V) + 1.0
+    shares[list(EXCLUDED)] = 0
+    shares /= shares.sum()
+    if case == "adaptive":
+        for a, b in ((5, 11), (11, V - 2)):
+            shares[output.order[a:b]] = shares[output.order[a:b]].mean()
+    np.testing.assert_allclose(np.exp(output.log_probs(np.ones((2, H)))), [shares, shares], rtol=1e-10)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 7, V - 2])
+def test_classes_are_a_partition_with_frequent_words_in_small_ones(classes) -> None:
+    output = make_output("classes", OutputRequest(H, V, counts_of(V), EXCLUDED), classes=classes)
+    sizes = np.diff(output.class_starts)
+    assert sizes.sum() == V - 2
+    assert len(sizes) == classes
+    assert sizes.min() >= 1
+    assert (np.diff(counts_of(V)[output.order]) <= 0).all()
+    np.testing.assert_array_equal(np.sort(output.order), np.setdiff1d(np.arange(V), EXCLUDED))
+    if classes == 7:
+        assert sizes[0] < sizes[-1]
+
+
+def test_chosen_cutoffs_are_the_cheapest() -> None:
+    from lmkit.neural.losses.adaptive import cheapest_cutoffs
+
+    shares = 1 / np.arange(1, 2001)
+    shares /= shares.sum()
+
+    def cost(cutoffs):
+        borders = [*cutoffs, 2000]
+        total = (cutoffs[0] + len(cutoffs)) * 64.0
+        for i in range(len(cutoffs)):
+            width = max(1, 64 // 4 ** (i + 1))
+            total += shares[borders[i] : borders[i + 1]].sum() * width * (64 + borders[i + 1] - borders[i])
+        return total
+
+    chosen = cheapest_cutoffs(shares, 64)
+    assert cost(chosen) < min(cost([100]), cost([500]), cost([100, 700]), cost([50, 300, 1000]), cost([1999]))
+
+
+@needs_torch
+def test_adaptive_softmax_equals_torch() -> None:
+    import torch
+
+    output, (hidden, targets, _) = make("adaptive"), batch()
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(H, V - 2, list(output.cutoffs), div_value=2.0, head_bias=True, dtype=torch.float64)
+    theirs.load_state_dict({p.name: torch.tensor(p.value) for p in output.parameters})
+    h = torch.tensor(hidden, requires_grad=True)
+    rank = np.zeros(V, np.int64)
+    rank[output.order] = np.arange(V - 2)
+    scored = theirs(h, torch.tensor(rank[targets]))
+    scored.loss.backward()
+    np.testing.assert_allclose(output.score(hidden, targets), scored.output.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(output.log_probs(hidden)[:, output.order], theirs.log_prob(h).detach().numpy(), rtol=1e-10)
+    output.begin(R, 2)
+    loss, d_hidden = run(output, hidden, targets, np.full(R, 1 / R), 2)
+    assert loss == pytest.approx(float(scored.loss.detach()), rel=1e-12)
+    np.testing.assert_allclose(d_hidden, h.grad.numpy(), rtol=1e-9, atol=1e-13)
+    gradients = {name: parameter.grad.numpy() for name, parameter in theirs.named_parameters()}
+    for parameter in output.parameters:
+        np.testing.assert_allclose(parameter.gradient, gradients[parameter.name], rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("adaptive", {"cutoffs": [5, 5]}, "rising whole numbers from 1 to 20"),
+        ("adaptive", {"cutoffs": []}, "rising whole numbers"),
+        ("adaptive", {"cutoffs": [5, 21]}, "rising whole numbers"),
+        ("adaptive", {"cutoffs": [2.5]}, "rising whole numbers"),
+        ("adaptive", {"division": 0.5}, "'division'"),
+        ("classes", {"classes": 0}, "'classes'"),
+        ("classes", {"classes": V}, "'classes'"),
+        ("sampled", {"samples": 0}, "'samples'"),
+        ("sampled", {"proposal": "zipf"}, "'log-uniform', 'unigram', 'uniform'"),
+        ("nce", {"power": 1.5}, "'power'"),
+        ("nce", {"log_normalizer": math.inf}, "'log_normalizer'"),
+    ],
+)
+def test_bad_options(name, options, words) -> None:
+    with pytest.raises(InvalidParameterError, match=words):
+        make_output(name, OutputRequest(H, V, counts_of(V), EXCLUDED), **options)
 
 
 def test_bad_requests() -> None:

@@ -6,14 +6,37 @@ from typing import Any
 
 from lmkit._validation import check_choice
 from lmkit.neural.interfaces import OutputRequest
+from lmkit.neural.losses.adaptive import AdaptiveSoftmax
 from lmkit.neural.losses.base import BaseOutput
+from lmkit.neural.losses.blackout import BlackOut
+from lmkit.neural.losses.classes import ClassSoftmax
 from lmkit.neural.losses.full import FullSoftmax
+from lmkit.neural.losses.huffman import HuffmanSoftmax
+from lmkit.neural.losses.nce import NoiseContrastive
+from lmkit.neural.losses.sampled import SampledSoftmax
 
 OUTPUTS: dict[str, type[BaseOutput]] = {
     "full": FullSoftmax,
+    "classes": ClassSoftmax,
+    "huffman": HuffmanSoftmax,
+    "adaptive": AdaptiveSoftmax,
+    "sampled": SampledSoftmax,
+    "nce": NoiseContrastive,
+    "blackout": BlackOut,
 }
 
-__all__ = ["OUTPUTS", "BaseOutput", "FullSoftmax", "make_output"]
+__all__ = [
+    "OUTPUTS",
+    "AdaptiveSoftmax",
+    "BaseOutput",
+    "BlackOut",
+    "ClassSoftmax",
+    "FullSoftmax",
+    "HuffmanSoftmax",
+    "NoiseContrastive",
+    "SampledSoftmax",
+    "make_output",
+]
 
 
 def make_output(name: str, request: OutputRequest, **options: Any) -> BaseOutput:

@@ -57,13 +57,10 @@ def _four_by_four(hidden, row, last_row, weight, word, last_word, size, sums):
 
 
 @kernel
-def _one_by_sixteen(hidden, row, weight, word, last_word, size, sums):
-    """sums[w] = hidden[row] . weight[word + w] for 16 words; those beyond the last are computed as the last."""
-    h0 = row * size
-    w0, w1, w2, w3 = word, min(word + 1, last_word), min(word + 2, last_word), min(word + 3, last_word)
-    w4, w5, w6, w7 = min(word + 4, last_word), min(word + 5, last_word), min(word + 6, last_word), min(word + 7, last_word)
-    w8, w9, wa, wb = min(word + 8, last_word), min(word + 9, last_word), min(word + 10, last_word), min(word + 11, last_word)
-    wc, wd, we, wf = min(word + 12, last_word), min(word + 13, last_word), min(word + 14, last_word), min(word + 15, last_word)
+def _one_by_sixteen(hidden, h0, weight, starts, size, sums):
+    """sums[w] = hidden[h0 : h0 + size] . weight[starts[w] : starts[w] + size] for 16 rows of weights."""
+    w0, w1, w2, w3, w4, w5, w6, w7 = starts[0], starts[1], starts[2], starts[3], starts[4], starts[5], starts[6], starts[7]
+    w8, w9, wa, wb, wc, wd, we, wf = starts[8], starts[9], starts[10], starts[11], starts[12], starts[13], starts[14], starts[15]
     a0, a1, a2, a3 = zeros16(), zeros16(), zeros16(), zeros16()
     a4, a5, a6, a7 = zeros16(), zeros16(), zeros16(), zeros16()
     a8, a9, aa, ab = zeros16(), zeros16(), zeros16(), zeros16()
@@ -71,14 +68,14 @@ def _one_by_sixteen(hidden, row, weight, word, last_word, size, sums):
     whole = size - size % 16
     for i in range(0, whole, 16):
         h = load16(hidden, h0 + i)
-        a0, a1 = fma16(h, load16(weight, w0 * size + i), a0), fma16(h, load16(weight, w1 * size + i), a1)
-        a2, a3 = fma16(h, load16(weight, w2 * size + i), a2), fma16(h, load16(weight, w3 * size + i), a3)
-        a4, a5 = fma16(h, load16(weight, w4 * size + i), a4), fma16(h, load16(weight, w5 * size + i), a5)
-        a6, a7 = fma16(h, load16(weight, w6 * size + i), a6), fma16(h, load16(weight, w7 * size + i), a7)
-        a8, a9 = fma16(h, load16(weight, w8 * size + i), a8), fma16(h, load16(weight, w9 * size + i), a9)
-        aa, ab = fma16(h, load16(weight, wa * size + i), aa), fma16(h, load16(weight, wb * size + i), ab)
-        ac, ad = fma16(h, load16(weight, wc * size + i), ac), fma16(h, load16(weight, wd * size + i), ad)
-        ae, af = fma16(h, load16(weight, we * size + i), ae), fma16(h, load16(weight, wf * size + i), af)
+        a0, a1 = fma16(h, load16(weight, w0 + i), a0), fma16(h, load16(weight, w1 + i), a1)
+        a2, a3 = fma16(h, load16(weight, w2 + i), a2), fma16(h, load16(weight, w3 + i), a3)
+        a4, a5 = fma16(h, load16(weight, w4 + i), a4), fma16(h, load16(weight, w5 + i), a5)
+        a6, a7 = fma16(h, load16(weight, w6 + i), a6), fma16(h, load16(weight, w7 + i), a7)
+        a8, a9 = fma16(h, load16(weight, w8 + i), a8), fma16(h, load16(weight, w9 + i), a9)
+        aa, ab = fma16(h, load16(weight, wa + i), aa), fma16(h, load16(weight, wb + i), ab)
+        ac, ad = fma16(h, load16(weight, wc + i), ac), fma16(h, load16(weight, wd + i), ad)
+        ae, af = fma16(h, load16(weight, we + i), ae), fma16(h, load16(weight, wf + i), af)
     store16(sums, 0, fold16(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab, ac, ad, ae, af))
 
 
@@ -98,11 +95,39 @@ def _products_float32(hidden, weight, first, last, out):
                         for w in range(min(4, last - word)):
                             tail = _tail(flat_hidden, row + r, flat_weight, word + w, whole, size)
                             out[row + r, word + w - first] = sums[4 * r + w] + tail
+    starts = np.empty(16, np.int64)
     for row in range(in_fours, rows):
         for word in range(first, last, 16):
-            _one_by_sixteen(flat_hidden, row, flat_weight, word, last - 1, size, sums)
+            for w in range(16):
+                starts[w] = min(word + w, last - 1) * size
+            _one_by_sixteen(flat_hidden, row * size, flat_weight, starts, size, sums)
             for w in range(min(16, last - word)):
                 out[row, word + w - first] = sums[w] + _tail(flat_hidden, row, flat_weight, word + w, whole, size)
+
+
+@kernel
+def _scattered_products_float32(hidden, weight, rows, out):
+    size = hidden.size
+    flat_weight = weight.reshape(-1)
+    sums, starts = np.empty(16, np.float32), np.empty(16, np.int64)
+    whole = size - size % 16
+    for first in range(0, rows.size, 16):
+        for w in range(16):
+            starts[w] = np.int64(rows[min(first + w, rows.size - 1)]) * size
+        _one_by_sixteen(hidden, 0, flat_weight, starts, size, sums)
+        for w in range(min(16, rows.size - first)):
+            out[first + w] = sums[w]
+            for i in range(whole, size):
+                out[first + w] += hidden[i] * flat_weight[starts[w] + i]
+
+
+@kernel
+def _scattered_products_float64(hidden, weight, rows, out):
+    for k in range(rows.size):
+        total = 0.0
+        for i in range(hidden.size):
+            total += hidden[i] * weight[rows[k], i]
+        out[k] = total
 
 
 @kernel
@@ -122,9 +147,26 @@ if numba.config.DISABLE_JIT:
         """out[:, :last - first] = hidden @ weight[first:last].T."""
         out[:, : last - first] = np.stack([weight[first:last] @ row for row in hidden]) if len(hidden) else 0
 
+    def scattered_products(hidden, weight, rows, out):
+        """out[k] = hidden . weight[rows[k]]."""
+        out[: len(rows)] = weight[rows] @ hidden
+
 else:
     from numba.core import types
     from numba.extending import overload
+
+    def _scattered(hidden, weight, rows, out):
+        """Chosen by dtype below."""
+
+    @overload(_scattered)
+    def _choose_scattered(hidden, weight, rows, out):
+        chosen = _scattered_products_float32 if hidden.dtype == types.float32 else _scattered_products_float64
+        return lambda hidden, weight, rows, out: chosen(hidden, weight, rows, out)
+
+    @kernel
+    def scattered_products(hidden, weight, rows, out):
+        """out[k] = hidden . weight[rows[k]]. hidden (H,), rows int (n,), out (>= n,)."""
+        _scattered(hidden, weight, rows, out)
 
     def _products(hidden, weight, first, last, out):
         """Chosen by dtype below."""

@@ -118,7 +118,7 @@ class FlatOutput(BaseOutput):
         self.is_tied = request.tied_weight is not None
         self.weight = request.tied_weight or self._uniform("decoder.weight", self.vocabulary_size, self.hidden_size)
         self.bias = Parameter.of("decoder.bias", self._log_unigram().astype(self.dtype))
-        self.parameters = [self.weight, self.bias]
+        self.parameters = [self.bias] if self.is_tied else [self.weight, self.bias]  # a tied weight is the embedding's
 
     def masked_bias(self) -> np.ndarray:
         """A copy of the bias with -inf for excluded ids."""
@@ -141,6 +141,15 @@ class FlatOutput(BaseOutput):
         softmax.log_normalizers(self._scores(hidden, scores), self.vocabulary_size, bias, normalizers)
         scores += bias
         return scores - normalizers[:, None]
+
+    def log_normalizers(self, hidden: np.ndarray) -> np.ndarray:
+        """float64 (n,): log of the sum of e^score over all words; near a constant where training was by noise contrast."""
+        from lmkit.neural.losses import _kernels_softmax as softmax
+
+        hidden = np.ascontiguousarray(hidden, self.dtype)
+        scores, normalizers = np.empty((len(hidden), self.vocabulary_size), self.dtype), np.empty(len(hidden))
+        softmax.log_normalizers(self._scores(hidden, scores), self.vocabulary_size, self.masked_bias(), normalizers)
+        return normalizers
 
     def score(self, hidden: np.ndarray, targets: np.ndarray) -> np.ndarray:
         from lmkit.neural.losses import _kernels_softmax as softmax
