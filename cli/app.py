@@ -31,7 +31,7 @@ class Row(NamedTuple):
 COMMANDS: dict[str, Row] = {
     "train-ngram": Row("train_ngram", "Train an n-gram language model on a corpus."),
     "train-w2v": Row("train_w2v", "Train word vectors with word2vec: skip-gram or CBOW, negative sampling or hierarchical softmax."),
-    "train-rnn": Row("train_rnn", "Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan."),
+    "train-rnn": Row("train_rnn", "Train a recurrent language model on a corpus: LSTM, GRU or Elman."),
     "perplexity": Row("perplexity", "Score a text under a model and print the accounting."),
     "compare": Row("compare", "Compare language models of any family on one text."),
     "diff": Row("diff", "Show the words and sentences on which two models differ most."),
@@ -45,7 +45,7 @@ COMMANDS: dict[str, Row] = {
     "evaluate-analogies": Row("evaluate_analogies", "Answer analogy questions with word vectors and count the right answers."),
     "evaluate-similarity": Row("evaluate_similarity", "Correlate the cosines of word vectors with people's judgements."),
     "info": Row("info", "Print the card of a model: what it is and how it was made."),
-    "convert": Row("convert", "Convert a model between lmkit's own format, ARPA and KenLM's binaries."),
+    "convert": Row("convert", "Convert a model between lmkit's own format and those of others: n-gram models, word vectors."),
     "mix": Row("mix", "Mix language models, with weights learnt on a held-out text or given."),
     "prune": Row("prune", "Take n-grams out of a model, to a threshold, a number of n-grams or a size."),
     "count": Row("count", "Count the n-grams of a corpus."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
     from lmkit import NgramLanguageModel
+    from lmkit.embeddings.vectors import WordVectors
 
 
 class Format(enum.StrEnum):
@@ -20,16 +21,51 @@ class Format(enum.StrEnum):
     arpa = "arpa"
     kenlm_probing = "kenlm-probing"
     kenlm_trie = "kenlm-trie"
+    # of word vectors: lmkit's own, and the names in lmkit.embeddings.formats.FORMATS
+    vectors = "vectors"
+    word2vec = "word2vec"
+    word2vec_binary = "word2vec-binary"
+    glove = "glove"
+    fasttext = "fasttext"
+    fasttext_vec = "fasttext-vec"
+    sentence_transformers = "sentence-transformers"
+    model2vec = "model2vec"
+    projector = "projector"
+    npz = "npz"
+
+
+class Errors(enum.StrEnum):
+    strict = "strict"
+    replaced = "replace"  # str has a method of the name itself
+    skip = "skip"
+
+
+class Digits(enum.StrEnum):
+    shortest = "shortest"
+    classic = "classic"
 
 
 _ENDINGS = {".lm": Format.lm, ".arpa": Format.arpa, ".arpa.gz": Format.arpa, ".klm": Format.kenlm_probing, ".binary": Format.kenlm_probing}
+_NGRAM_FORMATS = (*dict.fromkeys(_ENDINGS.values()), Format.kenlm_trie)
+_OWN_VECTORS = ".vectors"
 
 
 def command(
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="The model to read: lmkit's own file, ARPA (plain or compressed), or KenLM's binary.")
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="The model to read: lmkit's own file, ARPA (plain or compressed), KenLM's binary, or word vectors of any format.",
+        ),
     ],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa, .arpa.gz, or .klm or .binary for KenLM.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The file to write. N-grams: .lm, .arpa, .arpa.gz, .klm or .binary for KenLM. Vectors: .vectors, .bin and .txt for "
+            "word2vec, .vec, .npz, .safetensors, .tsv.",
+        ),
+    ],
     to: Annotated[Format | None, typer.Option(help="The format to write, where the ending of OUT doesn't tell it.")] = None,
     compact: Annotated[
         bool, typer.Option("--compact", help="Pack lmkit's own file to about 8 bytes an n-gram, without loss, for slower queries.")
@@ -46,31 +82,82 @@ def command(
     held_out: Annotated[
         str | None, typer.Option(help="A text on which to measure what --quantize costs in perplexity.", show_default=False)
     ] = None,
+    errors: Annotated[
+        Errors,
+        typer.Option(
+            help="Vectors with faults (words that are not UTF-8, NaN, a wrong count, words with spaces): refuse them, mend them, or leave "
+            "such rows out."
+        ),
+    ] = Errors.strict,
+    digits: Annotated[
+        Digits,
+        typer.Option(
+            help="Vectors as text: digits that read back exactly, or as many as the format's own tool prints (6 decimals, 5 digits)."
+        ),
+    ] = Digits.shortest,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
     seed: options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
-    """Convert a model between lmkit's own format, ARPA and KenLM's binaries.
+    """Convert a model between lmkit's own format and those of others: n-gram models, word vectors.
 
     The format written follows from the ending of OUT: .arpa and .arpa.gz are ARPA text, .lm is lmkit's own, .klm and .binary are KenLM's
     hash tables; --to kenlm-trie writes KenLM's trie. KenLM's hash tables are read too, but they hold n-grams as hashes only: finding their
     words again takes time that grows with the square of the vocabulary (seconds for 30,000 words, minutes for 300,000).
+
+    Of word vectors .vectors is lmkit's own, .bin and .txt are word2vec's binary and text, .vec is fastText's text, .npz NumPy's,
+    .safetensors a static embedding with tokenizer.json beside it, .tsv TensorBoard's projector with its metadata beside it. --to fasttext
+    writes fastText's .bin, --to glove text without a header, --to sentence-transformers and --to model2vec folders.
     """
-    form = to or _format_of(target)
+    own, foreign = _formats_of(target, to)
     path = reading.model_path(source)
     if target.exists() and path.exists() and target.samefile(path):
         raise UsageError(f"{target}: is the model to read as well; name another file to write.")
-    if (compact or quantize is not None) and form != Format.lm:
-        raise UsageError(f"--compact and --quantize pack lmkit's own files, not {form.value}; end OUT in .lm, or leave them out.")
+    if (compact or quantize is not None) and own != Format.lm:
+        raise UsageError(f"--compact and --quantize pack lmkit's own files, not {(own or foreign)}; end OUT in .lm, or leave them out.")
     if held_out is not None and quantize is None:
         raise UsageError("--held-out measures what --quantize costs; give both or neither.")
-    reading.check_output(target)
+    if foreign not in (Format.sentence_transformers, Format.model2vec):
+        reading.check_output(target)
     import lmkit
+    from lmkit.embeddings import formats
+    from lmkit.embeddings.vectors import WordVectors
+    from lmkit.loading import is_model
+
+    model = lmkit.load(path) if errors == Errors.strict or is_model(path) else formats.read_vectors(path, errors=errors.value)
+    model = getattr(model, "vectors_", model)
+    if isinstance(model, WordVectors):
+        _write_vectors(model, path, target, _for_kind(foreign, target, "word vectors"), formats.Writing(errors.value, digits.value), json)
+        return
+    _write_ngrams(model, path, target, _for_kind(own, target, "an n-gram model"), compact, quantize, held_out, json)
+
+
+def _write_vectors(vectors: WordVectors, path: Path, target: Path, form: Format, writing: Any, json: bool) -> None:
+    from lmkit.embeddings import formats
+
+    if form == Format.vectors:
+        vectors.save(target)
+    else:
+        formats.write_vectors(vectors, target, form.value, writing)
+    for entry in vectors.made.get("notes", ()):
+        output.note(f"Note: {entry}")
+    if vectors.subwords is not None and form not in (Format.vectors, Format.fasttext):
+        output.note("Note: the subwords stay behind; only .vectors and --to fasttext keep vectors of words that have no row.")
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) if target.is_dir() else target.stat().st_size
+    if json:
+        card = {"words": len(vectors), "dimensions": vectors.dimensions}
+        output.result_json({"source": str(path), "target": str(target), "format": form.value, "bytes": size, **card})
+    else:
+        output.result(f"{target}: {output.size(size)}, {len(vectors):,} words of {vectors.dimensions} dimensions")
+
+
+def _write_ngrams(
+    model: NgramLanguageModel, path: Path, target: Path, form: Format, compact: bool, quantize: int | None, held_out: str | None, json: bool
+) -> None:
     from lmkit._container import is_container
 
-    model = lmkit.load(path)
     if form == Format.lm:
         original, model = model, model.compact(quantize) if compact or quantize is not None else model.fast()
         cost = _cost(original, model, held_out) if held_out is not None else None
@@ -107,8 +194,23 @@ def _cost(exact: NgramLanguageModel, rounded: NgramLanguageModel, spec: str) -> 
     return exact.score(corpus).perplexity(), rounded.score(corpus).perplexity()
 
 
-def _format_of(path: Path) -> Format:
-    for ending, form in _ENDINGS.items():
-        if path.name.endswith(ending):
-            return form
-    raise UsageError(f"{path}: the ending does not tell the format; use {', '.join(_ENDINGS)}, or give --to {', --to '.join(Format)}.")
+def _formats_of(path: Path, to: Format | None) -> tuple[Format | None, Format | None]:
+    """The format to write for an n-gram model and for word vectors; None where OUT's ending asks for the other kind."""
+    from lmkit.embeddings import formats
+
+    if to is not None:
+        return (to, None) if to in _NGRAM_FORMATS else (None, to)
+    own = next((form for ending, form in _ENDINGS.items() if path.name.endswith(ending)), None)
+    found = formats.format_of_name(path)
+    foreign = Format.vectors if path.name.endswith(_OWN_VECTORS) else None if found is None else Format(found.name)
+    if own is None and foreign is None:
+        endings = [*_ENDINGS, _OWN_VECTORS, *(form.endings[0] for form in formats.FORMATS if form.endings)]
+        raise UsageError(f"{path}: the ending does not tell the format; use {', '.join(endings)}, or give --to {', --to '.join(Format)}.")
+    return own, foreign
+
+
+def _for_kind(form: Format | None, target: Path, kind: str) -> Format:
+    if form is None:
+        names = [one.value for one in Format if (one in _NGRAM_FORMATS) == (kind == "an n-gram model")]
+        raise UsageError(f"{target}: IN holds {kind}, which this format can't; give another ending, or one of --to {', '.join(names)}.")
+    return form

@@ -22,7 +22,8 @@ _READERS = {
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Open a model: lmkit's own files of any kind, ARPA (plain or compressed), KenLM's binary files; recognised by content.
+    """Open a model: lmkit's own files of any kind, ARPA (plain or compressed), KenLM's binary files, word vectors of any format that
+    lmkit reads (word2vec, GloVe, fastText, ...: docs/file-formats.md); recognised by content.
 
     Raises
     ------
@@ -33,7 +34,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path, or train a model first (lmkit train-ngram).")
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a model file.")
+        vectors = _foreign_vectors(path)
+        if vectors is None:
+            raise InputError(f"{path}: is a folder, not a model file.")
+        return vectors
     if _is_arpa(path):
         from lmkit.ngram.model import NgramLanguageModel
 
@@ -43,8 +47,12 @@ def load(path: str | os.PathLike[str]) -> Any:
 
         return read_kenlm_binary(path)
     if not is_container(path):
+        vectors = _foreign_vectors(path)
+        if vectors is not None:
+            return vectors
         raise FormatError(
-            f"{path}: neither a model written by lmkit nor an ARPA file nor KenLM's binary, so it can't be opened.{_hint(path)}"
+            f"{path}: neither a model written by lmkit nor an ARPA file nor KenLM's binary nor word vectors, so it can't be opened."
+            f"{_hint(path)}"
         )
     container = read_container(path)
     if container.kind not in _READERS:
@@ -53,8 +61,16 @@ def load(path: str | os.PathLike[str]) -> Any:
     return getattr(importlib.import_module(module), name).from_container(container)
 
 
+def _foreign_vectors(path: Path) -> Any:
+    """Word vectors in another's format, or None if the content is of none of these."""
+    from lmkit.embeddings import formats
+
+    form = formats.recognise(path)
+    return None if form is None else formats.read_vectors(path, form.name)
+
+
 def is_model(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as one of the model files that `load` opens."""
+    """Whether a file begins as one of the model files that `load` opens, word vectors in others' formats left out."""
     path = Path(path)
     return path.is_file() and (_is_arpa(path) or _begins_as_kenlm(path) or is_container(path))
 

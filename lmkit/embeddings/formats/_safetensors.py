@@ -1,0 +1,95 @@
+"""safetensors files of others: names and tensors of their header, memory-mapped, checked as lmkit's own; and folders made whole or not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lmkit import _container, _files
+from lmkit.errors import FormatError, OutputError
+
+_FLOATS = ("F16", "BF16", "F32", "F64")
+
+
+def names(path: Path, start: bytes | None) -> frozenset[str]:
+    """The tensors that a file's header names; none if it is no such file. start : its first bytes, None if they are not read yet."""
+    try:
+        if start is None:
+            with open(path, "rb") as file:
+                start = file.read(16)
+        if len(start) < 9 or start[8:9] != b"{" or int.from_bytes(start[:8], "little") > _container.MAXIMUM_HEADER:
+            return frozenset()
+        header = _container._read_header(path)[0]
+    except (OSError, FormatError):
+        return frozenset()
+    return frozenset(header)
+
+
+def _tensor(path: Path, name: str) -> np.ndarray:
+    header, data_start, size = _container._read_header(path)
+    entry: Any = header.get(name)
+    is_bfloat = isinstance(entry, dict) and entry.get("dtype") == "BF16"
+    if is_bfloat:
+        entry = {**entry, "dtype": "U16"}
+    mapped = np.memmap(path, np.uint8, "r") if size > data_start else None
+    tensor = _container._tensor(path, name, entry, mapped, data_start, size)  # type: ignore[arg-type]
+    if is_bfloat:
+        tensor = (tensor.astype(np.uint32) << 16).view(np.float32)
+    return tensor
+
+
+def matrix(path: Path, name: str) -> np.ndarray:
+    """float32 (V, d). Raises FormatError for a tensor of another kind."""
+    tensor = _tensor(path, name)
+    if tensor.ndim != 2 or tensor.dtype.kind != "f" or tensor.size == 0:
+        raise FormatError(f"{path}: the tensor {name!r} is {tensor.dtype} {list(tensor.shape)}; numbers [words, dimensions] belong there.")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(tensor, np.float32)
+
+
+def vector(path: Path, name: str) -> np.ndarray:
+    """One-dimensional numbers. Raises FormatError for a tensor of another kind."""
+    tensor = _tensor(path, name)
+    if tensor.ndim != 1 or tensor.dtype.kind not in "fiu":
+        raise FormatError(f"{path}: the tensor {name!r} is {tensor.dtype} {list(tensor.shape)}; one number a word belongs there.")
+    return tensor
+
+
+def write(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """Write a plain safetensors file, whose header others read. Raises OutputError."""
+    header: dict[str, Any] = {}
+    at = 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + tensor.nbytes]}
+        at += tensor.nbytes
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    with _files.replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(len(encoded).to_bytes(8, "little") + encoded)
+        for tensor in tensors.values():
+            file.write(memoryview(np.ascontiguousarray(tensor, "<f4").reshape(-1).view(np.uint8)))
+
+
+@contextlib.contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """An empty folder that takes the name `path` when it is whole. Raises OutputError if something stands there already."""
+    if path.exists():
+        raise OutputError(f"{path}: exists already; name another folder, or remove it first.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(path)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _files.explain_write_error(error, path) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
