@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,23 +16,32 @@ from lmkit_cli import options, output, reading
 if TYPE_CHECKING:
     from lmkit.comparison.comparison import Comparison
     from lmkit.comparison.contestants import Contestant
+    from lmkit.comparison.plan import Budget, Entry, Texts
 
 
 def command(
     corpus: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="TEXT",
-            help="What is scored: a catalogue name (its test split), NAME:SPLIT, a file, a folder, a glob.",
+            metavar="[TEXT]",
+            help="With models, what is scored: a catalogue name (its test split), NAME:SPLIT, a file, a folder, a glob. Without, what "
+            "models of every family are trained, tuned and tested on, in parts; the default corpus if left out.",
             show_default=False,
         ),
-    ],
+    ] = None,
     models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL...", help="Models of any family, or events that `lmkit score` wrote; two or more.", show_default=False
-        ),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[MODEL...]", help="Models of any family, or events that `lmkit score` wrote.", show_default=False),
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Without models: time for everything, training and scoring included.", min=0)] = 5.0,
+    tokens: Annotated[
+        int,
+        typer.Option(help="Without models: train on about so many words, taken evenly from the text, so that nets see them often.", min=1),
+    ] = 400_000,
+    vocab_size: Annotated[int, typer.Option(help="Without models: words that all of them know; the others are <unk>.", min=4)] = 5_000,
+    keep: Annotated[
+        Path | None, typer.Option(help="Without models: keep the trained models in this folder.", show_default="thrown away")
+    ] = None,
     measure: Annotated[
         str,
         typer.Option(help="perplexity, for models that know the same words; or bits-per-character, across units and vocabularies."),
@@ -39,7 +50,7 @@ def command(
         str | None,
         typer.Option(
             "--held-out",
-            help="Text on which the weights of a mixture of all models are learnt; the mixture gets rows of its own.",
+            help="With models: text on which the weights of a mixture of all models are learnt; the mixture gets rows of its own.",
             show_default="the valid split of a catalogue corpus",
         ),
     ] = None,
@@ -62,31 +73,25 @@ def command(
 ) -> None:
     """Compare language models of any family on one text.
 
+    With models, these are scored. Without, models of every family are trained within --minutes, all on one text with one vocabulary.
     All are scored over the same events, or the comparison is refused and the difference named. Each gets an interval, the paired
     difference to the best with its p-value, and a check that its probabilities sum to one; a model that fails is shown but not ranked.
     With a held-out text a mixture of all, its weights learnt there, takes part as well.
     """
-    import lmkit_corpora
-    from lmkit.comparison.comparison import compare
+    from lmkit.comparison.plan import Budget
     from lmkit.comparison.reports import check_report, write_report
 
+    started = Budget.now()
     if report is not None:
         check_report(report)
         reading.check_output(report)
-    paths = [reading.model_path(name) for name in models]
-    contestants = _contestants(paths)
-    part = reading.choose_split(corpus, split, "test")
-    other = _held_out(corpus, part, held_out) if mixture else None
-    found = compare(
-        [*contestants, *_oracle(corpus, part)],
-        lambda text_options: lmkit_corpora.load_corpus(corpus, split=part, options=text_options),
-        held_out=None if other is None else lambda text_options: lmkit_corpora.load_corpus(other, options=text_options),
-        measure=measure,  # type: ignore[arg-type]  # checked there
-        resamples=resamples,
-        seed=seed or 0,
-        threads=threads,
-        training_counts=_counts(contestants),
-    )
+    settings = {"measure": measure, "resamples": resamples, "seed": seed or 0, "threads": threads}
+    if corpus is not None and models:
+        found = _given(corpus, models, split, held_out, mixture, settings)
+    else:
+        if corpus is not None and _is_model(corpus):
+            raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
+        found = _trained(corpus, Budget(60 * minutes, started), tokens, vocab_size, keep, settings)
     if report is not None:
         write_report(found, report)
     if json:
@@ -95,6 +100,33 @@ def command(
         _print(found)
         if report is not None:
             output.result(f"Report: {report}")
+
+
+# -- models that are there --------------------------------------------------------------------------------------------------------------
+
+
+def _given(
+    corpus: str, models: Sequence[str], split: str | None, held_out: str | None, mixture: bool, settings: dict[str, Any]
+) -> Comparison:
+    import lmkit_corpora
+    from lmkit.comparison.comparison import compare
+
+    contestants = _contestants([reading.model_path(name) for name in models])
+    part = reading.choose_split(corpus, split, "test")
+    other = _held_out(corpus, part, held_out) if mixture else None
+    return compare(
+        [*contestants, *_oracle(corpus, part)],
+        lambda text_options: lmkit_corpora.load_corpus(corpus, split=part, options=text_options),
+        held_out=None if other is None else lambda text_options: lmkit_corpora.load_corpus(other, options=text_options),
+        training_counts=_counts(contestants),
+        **settings,
+    )
+
+
+def _is_model(name: str) -> bool:
+    from lmkit.loading import is_model
+
+    return is_model(name)
 
 
 def _contestants(paths: Sequence[Path]) -> list[Contestant]:
@@ -116,9 +148,10 @@ def _contestants(paths: Sequence[Path]) -> list[Contestant]:
                 f"{path}: is no language model, so it has no perplexity; compare word vectors with `lmkit evaluate-analogies`."
             )
         card: dict[str, Any] = model.info() if hasattr(model, "info") else {}
+        training = card.get("training") or {}
         cost = Cost(
-            training_seconds=card.get("training_seconds"),
-            epochs=card.get("epochs"),
+            training_seconds=training.get("seconds"),
+            epochs=training.get("epochs"),
             parameters=parameters_of(card),
             bytes=path.stat().st_size,
         )
@@ -159,9 +192,76 @@ def _oracle(corpus: str, part: str | None) -> list[Contestant]:
 
 def _counts(contestants: Sequence[Contestant]) -> Any:
     """How often each word of the vocabulary was trained on, where a model knows."""
-    return next(
-        (one.model.vocabulary.counts for one in contestants if one.model is not None and one.model.vocabulary.counts is not None), None
+    vocabularies = (one.model.vocabulary for one in contestants if one.model is not None)
+    return next((vocabulary.counts for vocabulary in vocabularies if vocabulary.counts is not None), None)
+
+
+# -- models that are trained here -------------------------------------------------------------------------------------------------------
+
+
+def _trained(corpus: str | None, budget: Budget, tokens: int, words: int, keep: Path | None, settings: dict[str, Any]) -> Comparison:
+    import lmkit_corpora
+    from lmkit.comparison.comparison import compare
+    from lmkit.comparison.plan import default_entries, prepare_texts
+    from lmkit.comparison.training import train_all
+    from lmkit.evaluation.overlap import text_overlap
+
+    spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
+    base, _ = reading.split_off(spec)
+    parts = [lmkit_corpora.load_corpus(base, split=part) for part in ("train", "valid", "test")]
+    texts = prepare_texts(*parts, tokens=tokens, held_out_tokens=max(1, tokens // 10), words=words)
+    notes = []
+    overlap = text_overlap(texts.train, texts.test)
+    if overlap.is_suspicious:
+        notes.append(
+            f"{overlap.share:.0%} of the test text's runs of {overlap.length} words stand in the training text: these perplexities "
+            "tell how well models remember, not how well they predict."
+        )
+    entries = default_entries()
+    _say_plan(texts, entries, budget)
+    with _folder(keep) as folder:
+        contestants, failures = train_all(
+            entries, texts, folder, budget, seed=settings["seed"], threads=settings["threads"], tell=output.note
+        )
+        if len(contestants) < 2:
+            raise UsageError(
+                f"Only {len(contestants)} of {len(entries)} models could be trained in {budget.seconds:.0f} s, which leaves nothing to "
+                "compare; give --minutes more, or a shorter text."
+            )
+        notes += [f"{failure.name} is missing: {failure.reason}." for failure in failures]
+        whole = texts.test.sentence_range(0, texts.test.n_sentences)
+        return compare(
+            [*contestants, *(_oracle(f"{base}:test", "test") if whole.split_record == parts[2].split_record else [])],
+            lambda _: texts.test,
+            held_out=lambda _: texts.valid,
+            training_counts=texts.vocabulary.counts,
+            notes=notes,
+            **settings,
+        )
+
+
+def _say_plan(texts: Texts, entries: Sequence[Entry], budget: Budget) -> None:
+    quick = [entry.name for entry in entries if not entry.weight]
+    timed = [entry.name for entry in entries if entry.weight]
+    output.note(
+        f"Training on {len(texts.train):,} words of {texts.train.name}, tuning on {len(texts.valid):,}, testing on {len(texts.test):,}; "
+        f"{len(texts.vocabulary):,} words are known. Budget: {budget.seconds / 60:.3g} minutes."
     )
+    output.note(f"Plan: first {', '.join(quick)}; then, sharing the time that is left, {', '.join(timed)}.")
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Where the models go: the folder that is kept, or one that vanishes."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="lmkit-compare-") as folder:
+            yield Path(folder)
+        return
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{keep}: can't be made into a folder for models ({error.strerror}); name another with --keep.") from None
+    yield keep
 
 
 def _print(comparison: Comparison) -> None:
@@ -174,7 +274,7 @@ def _print(comparison: Comparison) -> None:
     output.result(output.table(titles, rows, right=range(2, len(titles) - (titles[-1] == "not ranked"))))
     for row in comparison.rows:
         if "weights" in row.origin:
-            shares = ", ".join(f"{name} {weight:.3f}" for name, weight in sorted(row.origin["weights"].items(), key=lambda one: -one[1]))
-            output.note(f"{row.name}: {shares}")
+            heavy = [pair for pair in sorted(row.origin["weights"].items(), key=lambda one: -one[1]) if pair[1] >= 0.005]
+            output.note(f"{row.name}: {', '.join(f'{name} {weight:.2f}' for name, weight in heavy)}")
     for entry in comparison.notes:
         output.note(f"Note: {entry}")

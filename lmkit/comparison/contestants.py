@@ -31,7 +31,7 @@ class Cost:
     improving : whether the last pass still lowered the perplexity of the validation text.
     parameters : numbers in the model: weights, or probabilities and back-off weights.
     bytes : size of its file.
-    peak_memory : bytes, of the process that trained it.
+    peak_memory : bytes that training took beyond what the text and the program take.
     """
 
     training_seconds: float | None = None

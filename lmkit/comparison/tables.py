@@ -34,7 +34,7 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("epochs", "passes over the training text; + where the last one still helped", _epochs),
         Column("training s", "seconds of training", lambda row: _decimal(row.cost.training_seconds, 1)),
         Column("us/token", "microseconds of scoring a token", lambda row: _decimal(row.microseconds, 2)),
-        Column("memory", "bytes that training took at most", lambda row: short(row.cost.peak_memory)),
+        Column("memory", "bytes that training took at most, text and program left out", lambda row: short(row.cost.peak_memory)),
         Column("not ranked", "why", lambda row: row.why_unranked),
     ]
     return [column for column in every if any(column.cell(row) for row in comparison.rows)]
