@@ -143,13 +143,14 @@ def _products_float64(hidden, weight, first, last, out):
 
 if numba.config.DISABLE_JIT:
 
-    def products(hidden, weight, first, last, out):
-        """out[:, :last - first] = hidden @ weight[first:last].T."""
-        out[:, : last - first] = np.stack([weight[first:last] @ row for row in hidden]) if len(hidden) else 0
-
-    def scattered_products(hidden, weight, rows, out):
+    def _scattered(hidden, weight, rows, out):
         """out[k] = hidden . weight[rows[k]]."""
         out[: len(rows)] = weight[rows] @ hidden
+
+    def _products(hidden, weight, first, last, out):
+        """out[:, :last - first] = hidden @ weight[first:last].T."""
+        for row in range(len(hidden)):
+            out[row, : last - first] = weight[first:last] @ hidden[row]
 
 else:
     from numba.core import types
@@ -158,28 +159,30 @@ else:
     def _scattered(hidden, weight, rows, out):
         """Chosen by dtype below."""
 
+    def _products(hidden, weight, first, last, out):
+        """Chosen by dtype below."""
+
     @overload(_scattered)
     def _choose_scattered(hidden, weight, rows, out):
         chosen = _scattered_products_float32 if hidden.dtype == types.float32 else _scattered_products_float64
         return lambda hidden, weight, rows, out: chosen(hidden, weight, rows, out)
-
-    @kernel
-    def scattered_products(hidden, weight, rows, out):
-        """out[k] = hidden . weight[rows[k]]. hidden (H,), rows int (n,), out (>= n,)."""
-        _scattered(hidden, weight, rows, out)
-
-    def _products(hidden, weight, first, last, out):
-        """Chosen by dtype below."""
 
     @overload(_products)
     def _choose_products(hidden, weight, first, last, out):
         chosen = _products_float32 if hidden.dtype == types.float32 else _products_float64
         return lambda hidden, weight, first, last, out: chosen(hidden, weight, first, last, out)
 
-    @kernel
-    def products(hidden, weight, first, last, out):
-        """out[:, :last - first] = hidden @ weight[first:last].T."""
-        _products(hidden, weight, first, last, out)
+
+@kernel
+def scattered_products(hidden, weight, rows, out):
+    """out[k] = hidden . weight[rows[k]]. hidden (H,), rows int (n,), out (>= n,)."""
+    _scattered(hidden, weight, rows, out)
+
+
+@kernel
+def products(hidden, weight, first, last, out):
+    """out[:, :last - first] = hidden @ weight[first:last].T."""
+    _products(hidden, weight, first, last, out)
 
 
 @kernel

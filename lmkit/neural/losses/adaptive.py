@@ -20,7 +20,8 @@ class AdaptiveSoftmax(BaseOutput):
     """Frequent words in a head; rare ones in tails, each behind one entry of the head and a projection to fewer dimensions.
 
     Words are ordered by falling count. The head is a softmax over the first cutoffs[0] words and T tails; tail i is a softmax over the
-    words cutoffs[i] <= rank < cutoffs[i + 1] with scores B_i (A_i h), A_i of max(1, H // division^(i + 1)) rows (Grave et al. 2017, section 4.3).
+    words cutoffs[i] <= rank < cutoffs[i + 1] with scores B_i (A_i h), A_i of max(1, H // division^(i + 1)) rows (Grave et al. 2017,
+    section 4.3).
     p(word in tail i) = p(tail i) p(word | tail i); loss -log p(target).
 
     Parameters bear the names of torch.nn.AdaptiveLogSoftmaxWithLoss with head_bias: "head.weight", "head.bias", "tail.0.0.weight" (A_0),
