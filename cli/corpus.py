@@ -103,6 +103,7 @@ def _lines(entry: CatalogueEntry, present: bool) -> list[tuple[str, str]]:
     import lmkit_corpora
 
     how = {"pip": "in a Python package", "download": "downloaded once, at first use", "generated": "made on this machine, at first use"}
+    how["file"] = "offered by no publisher now: put the file into the folder below"
     reading = entry.reading
     sentences = {"line": "a line a sentence", "paragraph": "a paragraph a sentence", "detected": "sentences found by Punkt"}
     text = [f"tokens by {reading.tokenizer}", sentences.get(reading.sentences, "continuous text")]

@@ -15,8 +15,9 @@ from lmkit.text.options import TextOptions
 
 CATALOGUE = Path(__file__).resolve().parent / "catalogue"
 
-KINDS = ("pip", "download", "generated")
-"""pip: ships in a package that pip installs. download: fetched once from its publisher. generated: made here from a recipe and a seed."""
+KINDS = ("pip", "download", "file", "generated")
+"""pip: ships in a package that pip installs. download: fetched once from its publisher. file: offered by nobody now, put into its place by
+hand. generated: made here from a recipe and a seed."""
 
 _KEYS = {"title", "description", "kind", "reader", "licence", "source", "size", "sha256", "words", "default_split", "reading", "splits"}
 
@@ -29,7 +30,7 @@ class CatalogueEntry:
     ----------
     name : what people type.
     title, description, licence, source : for people; `source` is a web address or a reference.
-    kind : "pip", "download" or "generated".
+    kind : "pip", "download", "file" or "generated".
     reader : the name of the reader in `lmkit_corpora.readers`.
     size : bytes of what is downloaded or read, None where it depends on the installed version.
     sha256 : hex digest of the download (one file) or of all raw files in order (several), None for generated corpora.

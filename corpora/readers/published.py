@@ -1,8 +1,8 @@
 """Corpora fetched once from their publishers: plain files or one archive, kept in the data folder, their splits the published files.
 
 The TOML says which `files` to fetch (name, addresses, size, sha256), which `members` to take out of an archive, and which files each split
-is. What was checked is noted in checked.json with size and time stamp, so that gigabytes are not hashed on every run. Whoever
-has no network puts the published file where the message says, and it is checked like a download.
+is. What was checked is noted in checked.json with size and time stamp, so that gigabytes are not hashed on every run. Whoever has no
+network puts the published file where the message says, and it is checked like a download; a file that has no address comes in no other way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from lmkit import paths
 from lmkit._files import explain_write_error, replacing
-from lmkit.errors import ChecksumError
+from lmkit.errors import ChecksumError, NetworkError
 from lmkit_corpora import archives
 from lmkit_corpora.download import check_file, download
 from lmkit_corpora.entry import CatalogueEntry
@@ -60,6 +60,11 @@ def _published(file: Mapping[str, Any], here: Path) -> bool:
             check_file(path, size=file["size"], sha256=file["sha256"])
             _note_checked(here, [path])
         return False
+    if not file["urls"]:
+        raise NetworkError(
+            f"{path}: no publisher offers this file for download now; put a copy there ({file['size']:,} bytes, sha256 {file['sha256']}), "
+            "or name any other text."
+        )
     download(file["urls"], path, size=file["size"], sha256=file["sha256"])
     _note_checked(here, [path])
     return True

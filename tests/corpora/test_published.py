@@ -115,6 +115,20 @@ def test_plain_files_are_fetched_as_needed(site, folders: Path) -> None:
         published.files(entry, "test")
 
 
+def test_a_file_that_nobody_offers(folders: Path) -> None:
+    entry = lmkit_corpora.get("simplewiki")
+    here = published.folder(entry)
+    with pytest.raises(
+        NetworkError, match=rf"simplewiki\.txt\.xz: no publisher offers this file .*28,055,712 bytes, sha256 {entry.sha256}"
+    ):
+        published.files(entry, "train")
+    target = here / "simplewiki.txt.xz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(b"another text")
+    with pytest.raises(ChecksumError, match="has 12 bytes where the published file has 28,055,712"):
+        published.files(entry, "train")
+
+
 def test_pieces(site, folders: Path) -> None:
     text = b"one two three four five six"
     site.content = zipped({"text8": text})
