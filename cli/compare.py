@@ -85,7 +85,8 @@ def command(
     if report is not None:
         check_report(report)
         reading.check_output(report)
-    settings = {"measure": measure, "resamples": resamples, "seed": seed or 0, "threads": threads}
+    pictured = report is not None and report.suffix in (".html", ".json")
+    settings = {"measure": measure, "resamples": resamples, "seed": seed or 0, "threads": threads, "samples": pictured}
     if corpus is not None and models:
         found = _given(corpus, models, split, held_out, mixture, settings)
     else:
@@ -202,7 +203,7 @@ def _counts(contestants: Sequence[Contestant]) -> Any:
 def _trained(corpus: str | None, budget: Budget, tokens: int, words: int, keep: Path | None, settings: dict[str, Any]) -> Comparison:
     import lmkit_corpora
     from lmkit.comparison.comparison import compare
-    from lmkit.comparison.plan import default_entries, prepare_texts
+    from lmkit.comparison.plan import default_entries, prepare_texts, with_cache
     from lmkit.comparison.training import train_all
     from lmkit.evaluation.overlap import text_overlap
 
@@ -229,6 +230,7 @@ def _trained(corpus: str | None, budget: Budget, tokens: int, words: int, keep: 
                 "compare; give --minutes more, or a shorter text."
             )
         notes += [f"{failure.name} is missing: {failure.reason}." for failure in failures]
+        contestants += with_cache(contestants, texts)
         whole = texts.test.sentence_range(0, texts.test.n_sentences)
         return compare(
             [*contestants, *(_oracle(f"{base}:test", "test") if whole.split_record == parts[2].split_record else [])],

@@ -32,6 +32,10 @@ from lmkit.text.options import TextOptions
 Measure = Literal["perplexity", "bits-per-character"]
 
 
+_SAMPLE = 30
+"""Tokens of a sample at most."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One contestant's figures.
@@ -90,6 +94,7 @@ class Comparison:
     buckets : where the perplexity comes from: title -> rows, one figure a model in the order of `rows` (bound included).
     events : name -> stream, for what is asked later (`lmkit diff`, mixtures).
     notes : sentences that the reader must see.
+    samples : (model, text that it wrote), best model first.
     """
 
     rows: tuple[Row, ...]
@@ -98,6 +103,7 @@ class Comparison:
     buckets: dict[str, tuple[str, list[BucketRow]]]
     events: dict[str, ScoredEvents]
     notes: tuple[str, ...] = ()
+    samples: tuple[tuple[str, str], ...] = ()
 
     @property
     def best(self) -> Row:
@@ -112,6 +118,7 @@ class Comparison:
             "models": [row.to_dict() for row in self.rows],
             "buckets": {name: {"title": title, "rows": [row.to_dict() for row in rows]} for name, (title, rows) in self.buckets.items()},
             "notes": list(self.notes),
+            "samples": [{"model": name, "text": text} for name, text in self.samples],
         }
 
 
@@ -137,6 +144,7 @@ def compare(
     threads: int | None = None,
     training_counts: Any = None,
     notes: Sequence[str] = (),
+    samples: bool = False,
 ) -> Comparison:
     """Score a text under each contestant and rank them.
 
@@ -152,6 +160,7 @@ def compare(
     contexts : how many contexts the normalisation audit sums over, a model.
     training_counts : int64 (V,), how often each word of the models' vocabulary was trained on, for the breakdown by frequency.
     notes : what is known beforehand and must be seen.
+    samples : let every model that can write a sentence.
 
     Raises
     ------
@@ -180,7 +189,8 @@ def compare(
     rows = tuple(_row(one, best, measure, confidence, resamples, seed) for one in order)
     buckets = _buckets(order, reference, training_counts) if measure == "perplexity" else {}
     text = _about(reference.corpus) if reference is not None and reference.corpus is not None else {}
-    return Comparison(rows, measure, text, buckets, {one.contestant.name: one.events for one in order}, tuple(notes))
+    streams = {one.contestant.name: one.events for one in order}
+    return Comparison(rows, measure, text, buckets, streams, tuple(notes), _samples(order, seed) if samples else ())
 
 
 def _score_all(contestants: Sequence[Contestant], read: Callable[[TextOptions], EncodedCorpus], threads: int | None) -> list[_Scored]:
@@ -339,6 +349,16 @@ def _buckets(order: Sequence[_Scored], reference: _Scored | None, counts: Any) -
     streams = [one.events for one in order]
     found = all_buckets(by_ngram, reference.corpus, counts)
     return {name: (buckets.title, bucket_rows(buckets, streams)) for name, buckets in found.items()}
+
+
+def _samples(order: Sequence[_Scored], seed: int) -> tuple[tuple[str, str], ...]:
+    """A sentence of each model that generates, by drawing from its own distribution."""
+    found = []
+    for one in order:
+        write = getattr(one.contestant.model, "generate", None)
+        if write is not None and one.events.is_normalised:
+            found.append((one.contestant.name, str(write(max_tokens=_SAMPLE, rng=seed))))
+    return tuple(found)
 
 
 def _about(corpus: EncodedCorpus) -> dict[str, Any]:

@@ -68,11 +68,8 @@ for (const table of document.querySelectorAll('table.sortable')) {
 """
 
 
-def render(comparison: Comparison, samples: Sequence[tuple[str, str]] = ()) -> str:
-    """The page as a string.
-
-    samples : (model, text that it wrote), shown side by side.
-    """
+def render(comparison: Comparison) -> str:
+    """The page as a string."""
     text = comparison.text
     name = str(text.get("name", "events"))
     lead = f"{text['tokens']:,} words in {text['sentences']:,} sentences of {name}." if text else "Events scored elsewhere."
@@ -94,7 +91,7 @@ def render(comparison: Comparison, samples: Sequence[tuple[str, str]] = ()) -> s
         bars=_bars(comparison.rows),
         pareto=_pareto(comparison.rows),
         buckets="".join(_bucket_section(title, rows, comparison.rows) for title, rows in comparison.buckets.values()),
-        samples=_samples(samples),
+        samples=_samples(comparison.samples),
         made=_made(comparison),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lmkit._validation import check_float
+from lmkit.comparison.contestants import Contestant
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.vocabulary import Vocabulary
@@ -174,3 +175,17 @@ def default_entries() -> list[Entry]:
 
     entries = [entry for family in FAMILIES for entry in module(family).ENTRIES]
     return sorted(entries, key=lambda entry: entry.weight > 0)
+
+
+def with_cache(contestants: Sequence[Contestant], texts: Texts) -> list[Contestant]:
+    """The n-gram model that does best on the validation text, with a cache of the recent past on top: it adapts as it reads."""
+    from lmkit.wrappers.cache import UnigramCache
+
+    ngrams = [one for one in contestants if one.model is not None and one.model.is_normalised and hasattr(one.model, "context_length")]
+    scored = [(one.model.score(texts.valid).perplexity(), number) for number, one in enumerate(ngrams) if one.model is not None]
+    if not scored or not np.isfinite(min(scored)[0]):
+        return []
+    best = ngrams[min(scored)[1]]
+    assert best.model is not None
+    cached = UnigramCache(best.model).fit(texts.valid)
+    return [Contestant(f"{best.name} + cache", "cache", cached, cost=best.cost, origin={"card": cached.info()})]

@@ -175,7 +175,7 @@ class _Page(html.parser.HTMLParser):
 
 def test_the_page_shows_the_rows_and_needs_no_network(comparison: Comparison) -> None:
     page = _Page()
-    page.feed(render(comparison, samples=[("order 2", "<b>text</b>")]))
+    page.feed(render(dataclasses.replace(comparison, samples=(("order 2", "<b>text</b>"),))))
     assert page.outside == []
     titles, rows = tables.cells(comparison)
     assert page.rows[0] == titles

@@ -1,0 +1,155 @@
+"""A cache of the recent past on top of any language model: words that occurred a moment ago occur again.
+
+p(w|h) = (1 - lambda) p_model(w|h) + lambda c(w) / n, with c(w) the occurrences of w among the last n <= size events of the document
+(Kuhn and De Mori 1990, A Cache-Based Natural Language Model for Speech Recognition, section III, one class). At the start of a document,
+where nothing is in the cache, it is the model's own. Ends of sentences and `<unk>` are counted as all else, so that it sums to one.
+
+A cache adapts to the text that it scores: its perplexity is reported apart from that of models that don't (Mikolov's 141.2 of a 5-gram on
+the Penn Treebank becomes 125.7 with one).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from lmkit._estimator import Estimator
+from lmkit._validation import check_float, check_int
+from lmkit.errors import InputError
+from lmkit.events import ScoredEvents
+from lmkit.protocols import LanguageModel
+from lmkit.text.encoding import as_corpus
+from lmkit.text.options import TextOptions
+from lmkit.text.vocabulary import Vocabulary
+from lmkit.wrappers.mixture import em_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class CacheState:
+    """The model's own state, and for each history the ids that the cache holds, oldest first."""
+
+    inner: Any
+    recent: tuple[tuple[int, ...], ...]
+
+
+class UnigramCache(Estimator):
+    """A language model with a unigram cache; itself a language model.
+
+    Parameters
+    ----------
+    model : any language model whose scores are probabilities.
+    size : events that the cache holds at most.
+    weight : lambda in [0, 1]; None learns it from the text that `fit` gets.
+
+    Attributes
+    ----------
+    weight_ : float, lambda.
+
+    Examples
+    --------
+    >>> from lmkit import NgramLanguageModel
+    >>> from lmkit.wrappers.cache import UnigramCache
+    >>> model = NgramLanguageModel(order=2).fit("the cat sat\\nthe dog ran\\na bird flew")
+    >>> text = "the bird sat\\nthe bird ran\\nthe bird flew"
+    >>> UnigramCache(model, weight=0.3).fit(text).perplexity(text) < model.perplexity(text)
+    True
+    """
+
+    def __init__(self, model: LanguageModel, size: int = 500, weight: float | None = None) -> None:
+        self.model = model
+        self.size = size
+        self.weight = weight
+
+    def fit(self, corpus: Any, y: None = None) -> UnigramCache:
+        """Learn the weight that makes a held-out text most probable, unless it was given.
+
+        Parameters
+        ----------
+        corpus : a text that the model was not trained on; anything that models' `fit` takes.
+
+        Raises
+        ------
+        InvalidParameterError : for a size or weight outside its range.
+        InputError : if the text has no events behind the first of a document.
+        """
+        check_int("UnigramCache", "size", self.size, minimum=1)
+        if self.weight is not None:
+            self.weight_ = check_float("UnigramCache", "weight", self.weight, minimum=0, maximum=1)
+            return self
+        events = self.model.score(as_corpus(corpus, self.text_options))
+        shares = self._shares(events)
+        behind = (shares >= 0) & np.isfinite(events.log_probabilities)
+        if not behind.any():
+            raise InputError("The held-out text has no words behind the first, so a cache learns nothing from it; take a longer one.")
+        with np.errstate(divide="ignore"):
+            scores = np.stack([events.log_probabilities[behind], np.log(shares[behind])])
+        self.weight_ = float(em_weights(scores)[0][1])
+        return self
+
+    # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.model.vocabulary
+
+    @property
+    def text_options(self) -> TextOptions:
+        return self.model.text_options
+
+    @property
+    def is_normalised(self) -> bool:
+        return self.model.is_normalised
+
+    def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", **options: Any) -> ScoredEvents:
+        """Score every token; the cache is emptied where a document begins, whatever `state` says of the model's own history."""
+        self._check_fitted("weight_")
+        events = self.model.score(as_corpus(corpus, self.text_options), state, **options)
+        shares = self._shares(events)
+        with np.errstate(divide="ignore"):
+            mixed = np.logaddexp(np.log1p(-self.weight_) + events.log_probabilities, np.log(self.weight_ * np.maximum(shares, 0)))
+        result = np.where(shares < 0, events.log_probabilities, mixed)
+        return dataclasses.replace(events, log_probabilities=result, hit_length=None, back_off=None)
+
+    def initial_state(self, batch: int = 1) -> CacheState:
+        """The model's state before the first token, and an empty cache."""
+        return CacheState(self.model.initial_state(batch), ((),) * batch)
+
+    def advance(self, state: CacheState, token_ids: Sequence[int] | np.ndarray) -> CacheState:
+        """State after one more token in each history."""
+        longer = tuple((*held, int(token))[-self.size :] for held, token in zip(state.recent, np.asarray(token_ids).tolist(), strict=True))
+        return CacheState(self.model.advance(state.inner, token_ids), longer)
+
+    def log_probs(self, state: CacheState) -> np.ndarray:
+        """Natural logarithms of the next token's probabilities, float64 (batch, V)."""
+        self._check_fitted("weight_")
+        rows = np.array(self.model.log_probs(state.inner), np.float64)
+        for row, held in zip(rows, state.recent, strict=True):
+            if held:
+                row += np.log1p(-self.weight_)
+                for token, count in Counter(held).items():
+                    row[token] = np.logaddexp(row[token], np.log(self.weight_ * count / len(held)))
+        return rows
+
+    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
+        """Perplexity over all words and sentence ends of a text; inf where a probability is 0."""
+        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
+
+    def _shares(self, events: ScoredEvents) -> np.ndarray:
+        """Share of each event's token in the cache before it, float64 (N,); -1 where the cache is empty."""
+        from lmkit.wrappers import _kernels_cache
+
+        starts = np.flatnonzero(np.diff(events.document, prepend=-1)).astype(np.int64)
+        shares = np.empty(len(events))
+        recent = np.zeros(len(self.vocabulary), np.int64)
+        _kernels_cache.recent_shares(np.ascontiguousarray(events.token_ids, np.int32), starts, self.size, recent, shares)
+        return shares
+
+    def info(self) -> dict[str, Any]:
+        """The card, JSON-able: that of the model, and the cache's size and weight."""
+        self._check_fitted("weight_")
+        card = self.model.info() if hasattr(self.model, "info") else {}
+        return {"kind": "cache", "size": self.size, "weight": self.weight_, "model": card}
