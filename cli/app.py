@@ -44,6 +44,7 @@ COMMANDS: dict[str, Row] = {
     "similarity": Row("similarity", "Print the cosine of two words' vectors, from -1 to 1."),
     "evaluate-analogies": Row("evaluate_analogies", "Answer analogy questions with word vectors and count the right answers."),
     "evaluate-similarity": Row("evaluate_similarity", "Correlate the cosines of word vectors with people's judgements."),
+    "quantize": Row("quantize", "Store word vectors in 8 bits a number, a quarter of the size, and measure what is lost."),
     "info": Row("info", "Print the card of a model: what it is and how it was made."),
     "convert": Row("convert", "Convert a model between lmkit's own format and those of others: n-gram models, word vectors."),
     "mix": Row("mix", "Mix language models, with weights learnt on a held-out text or given."),

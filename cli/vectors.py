@@ -46,7 +46,7 @@ def open_vectors(name: str | None) -> tuple[WordVectors, str]:
         return vectors, "starter"
     import lmkit
 
-    path = newest() if name == "last" and not Path(name).exists() else Path(name)
+    path = vectors_path(name)
     loaded: Any = lmkit.load(path)
     loaded = getattr(loaded, "vectors_", loaded)  # a trained estimator holds them
     if not hasattr(loaded, "most_similar"):
@@ -54,6 +54,11 @@ def open_vectors(name: str | None) -> tuple[WordVectors, str]:
     if name == "last":
         output.note(f"Vectors: {path}")
     return loaded, str(path)
+
+
+def vectors_path(name: str) -> Path:
+    """The file that a name means: `last` is the newest vectors in models/. Raises InputError if there are none."""
+    return newest() if name == "last" and not Path(name).exists() else Path(name)
 
 
 def newest() -> Path:
@@ -75,7 +80,9 @@ def _holds_vectors(path: Path) -> bool:
             return read_container(path).kind == "vectors"
         except FormatError:
             return False
-    return path.suffix in (".vec", ".bin", ".glove")
+    from lmkit.embeddings import formats
+
+    return not path.name.endswith((".lm", ".arpa", ".arpa.gz")) and formats.recognise(path) is not None
 
 
 def as_read(vectors: WordVectors, words: Sequence[str]) -> list[str]:

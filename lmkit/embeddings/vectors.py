@@ -233,6 +233,26 @@ class WordVectors(VectorStore):
             where=self.where,
         )
 
+    def plus_context(self) -> WordVectors:
+        """The sums of each word's input and output vector: the same words, often better at analogies (Pennington, Socher and Manning 2014,
+        section 4.2; Levy, Goldberg and Dagan 2015, section 3.3). The two ways of being near, by meaning and by standing together, are
+        then both in the cosine.
+
+        Raises
+        ------
+        UsageError : for vectors without output vectors, which only negative sampling leaves.
+        """
+        if self.context is None:
+            raise UsageError("These vectors have no output vectors to add; train them with negative sampling, and keep lmkit's own file.")
+        return WordVectors(
+            self.words,
+            self.matrix + self.context,
+            counts=self.counts,
+            text_options=self.text_options,
+            made={**self.made, "plus_context": True},
+            where=self.where,
+        )
+
     def quantize(self) -> WordVectors:
         """The same vectors in 8 bits a number with a scale a row: a quarter of the size. `loss()` of the result says what was lost.
 

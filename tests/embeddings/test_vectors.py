@@ -159,6 +159,15 @@ def test_restrict() -> None:
     assert [n.word for n in vectors.most_similar("often", restrict=2)] == ["some"]
 
 
+def test_plus_context() -> None:
+    vectors = WordVectors(["a", "b"], np.eye(2), counts=np.array([4, 3]), context=np.full((2, 2), 0.5), made={"seed": 1})
+    both = vectors.plus_context()
+    assert both.matrix.tolist() == [[1.5, 0.5], [0.5, 1.5]]
+    assert (both.context, both.made) == (None, {"seed": 1, "plus_context": True})
+    with pytest.raises(UsageError, match="no output vectors"):
+        both.plus_context()
+
+
 def test_subwords_give_vectors_to_other_words() -> None:
     options = NgramOptions(min_n=3, max_n=4, buckets=50)
     rng = np.random.default_rng(0)

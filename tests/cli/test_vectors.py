@@ -1,0 +1,99 @@
+"""`lmkit analogy`, `neighbors`, `similarity`, `quantize`: answers, notes, bad input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmkit import WordVectors
+from lmkit.text.options import TextOptions
+
+Run = Callable[..., object]
+
+WORDS = ["king", "man", "woman", "queen", "prince", "apple", "rare"]
+ROWS = [[1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0.1, 1], [0.9, 0.8, 0.1], [-1, 0.1, 0.2], [0.2, 0.2, 0.3]]
+
+
+@pytest.fixture
+def vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    counts = np.array([9_000_000, 8000, 7000, 600, 500, 400, 3])
+    made = WordVectors(WORDS, np.array(ROWS, np.float32), counts=counts, text_options=TextOptions(lowercase=True))
+    monkeypatch.chdir(tmp_path)
+    made.save("some.vectors")
+    return tmp_path / "some.vectors"
+
+
+def test_analogy(run: Run, vectors: Path) -> None:
+    outcome = run("analogy", "king", "man", "woman", "--model", vectors)
+    lines = outcome.out.splitlines()
+    assert lines[0].split() == ["king", "-", "man", "+", "woman", "similarity"]
+    assert [line.split()[1] for line in lines[1:]] == ["queen", "rare", "prince", "apple"]  # none of the question's words
+    assert outcome.err == ""
+    answers = run("analogy", "king", "man", "woman", "--model", vectors, "--json", "--top", 2, "--method", "3cosmul").json
+    assert answers["model"] == str(vectors)
+    assert [answer["word"] for answer in answers["answers"]] == ["queen", "rare"]
+    assert answers["question"] == ["king", "man", "woman"]
+
+
+def test_typed_words_are_lower_cased_as_the_text_was(run: Run, vectors: Path) -> None:
+    outcome = run("analogy", "King", "man", "Woman", "--model", vectors)
+    assert outcome.out.splitlines()[1].split()[1] == "queen"
+    assert "Read as in the training text: King as king, Woman as woman." in outcome.err
+
+
+def test_rare_words_are_said_to_be_weak(run: Run, vectors: Path) -> None:
+    outcome = run("similarity", "rare", "king", "-m", vectors)
+    assert "'rare' occurs only 3 times in the training text; expect a weak vector." in outcome.err
+    assert float(outcome.out) == pytest.approx(0.4 / (2 * 0.17) ** 0.5, abs=1e-4)  # (0.2 + 0.2) / (sqrt(2) sqrt(0.17))
+    assert run("similarity", "rare", "king", "-m", vectors, "--json").json["notes"]
+
+
+def test_neighbors(run: Run, vectors: Path) -> None:
+    one = run("neighbors", "king", "--model", vectors, "--top", 1)
+    assert [line.split()[:2] for line in one.out.splitlines()] == [["near", "king"], ["1", "prince"]]
+    two = run("neighbors", "king", "apple", "--model", vectors, "--json").json
+    assert [entry["word"] for entry in two["words"]] == ["king", "apple"]
+    assert [len(entry["neighbors"]) for entry in two["words"]] == [6, 6]
+    few = run("neighbors", "king", "--model", vectors, "--restrict", 3, "--json").json
+    assert {answer["word"] for answer in few["words"][0]["neighbors"]} == {"man", "woman"}
+
+
+def test_last_is_the_newest_vectors(run: Run, fails: Run, vectors: Path) -> None:
+    assert "no vectors in the folder" in fails("analogy", "a", "b", "c", "--model", "last")
+    Path("models").mkdir()
+    for place, name in enumerate(("old", "new")):
+        WordVectors(["king", name], np.eye(2)).save(f"models/{name}.vectors")
+        os.utime(f"models/{name}.vectors", (place, place))
+    Path("models/m.lm").write_text("no vectors")
+    Path("models/notes.txt").write_text("no vectors\n")
+    outcome = run("neighbors", "king", "--model", "last")
+    assert outcome.out.split()[-2] == "new"
+    assert "Vectors: models/new.vectors" in outcome.err
+
+
+def test_bad_input(fails: Run, vectors: Path, tmp_path: Path) -> None:
+    assert "no words 'kingg', 'wooman'; they have 7 words. Spelled nearly so are for 'kingg': king; for 'wooman': woman" in fails(
+        "analogy", "kingg", "man", "wooman", "--model", vectors, code=2
+    )
+    assert "no such file" in fails("neighbors", "king", "--model", tmp_path / "none.vectors")
+    Path("text.txt").write_text("king man woman\n")
+    fails("neighbors", "king", "--model", "text.txt")
+    WordVectors(["zero", "one"], np.array([[0, 0], [1, 1]])).save("zero.vectors")
+    assert "'zero' is zero" in fails("neighbors", "zero", "--model", "zero.vectors", code=2)
+    assert "cancel out" in fails("analogy", "one", "one", "zero", "--model", "zero.vectors", code=2)
+
+
+def test_quantize(run: Run, fails: Run, vectors: Path) -> None:
+    outcome = run("quantize", vectors, "--out", "small.vectors")
+    assert "small.vectors: " in outcome.out
+    assert "times smaller; mean cosine with the float32 vectors 0.9999" in outcome.out
+    card = run("quantize", vectors, "--out", "two.vectors", "--words", 2, "--json").json
+    assert (card["words"], card["dimensions"], card["loss"]["sample"]) == (2, 3, 2)
+    before, after = (run("neighbors", "king", "--model", name, "--json").json["words"] for name in (vectors, "small.vectors"))
+    assert [n["word"] for n in before[0]["neighbors"]] == [n["word"] for n in after[0]["neighbors"]]
+    assert "8 bits a number already" in fails("quantize", "small.vectors", "--out", "x.vectors", code=2)
+    assert "is read as well" in fails("quantize", vectors, "--out", vectors, code=2)
