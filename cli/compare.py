@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,6 +41,12 @@ def command(
         typer.Option(help="Without models: train on about so many words, taken evenly from the text, so that nets see them often.", min=1),
     ] = 400_000,
     vocab_size: Annotated[int, typer.Option(help="Without models: words that all of them know; the others are <unk>.", min=4)] = 5_000,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Without models: train on growing parts too, such as 10k,100k,1m words, and draw learning curves.", show_default="none"
+        ),
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Without models: keep the trained models in this folder.", show_default="thrown away")
     ] = None,
@@ -92,7 +100,7 @@ def command(
     else:
         if corpus is not None and _is_model(corpus):
             raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
-        found = _trained(corpus, Budget(60 * minutes, started), tokens, vocab_size, keep, settings)
+        found = _trained(corpus, Budget(60 * minutes, started), tokens, vocab_size, sizes, keep, settings)
     if report is not None:
         write_report(found, report)
     if json:
@@ -200,46 +208,60 @@ def _counts(contestants: Sequence[Contestant]) -> Any:
 # -- models that are trained here -------------------------------------------------------------------------------------------------------
 
 
-def _trained(corpus: str | None, budget: Budget, tokens: int, words: int, keep: Path | None, settings: dict[str, Any]) -> Comparison:
+def _trained(
+    corpus: str | None, budget: Budget, tokens: int, words: int, sizes: str | None, keep: Path | None, settings: dict[str, Any]
+) -> Comparison:
     import lmkit_corpora
-    from lmkit.comparison.comparison import compare
-    from lmkit.comparison.plan import default_entries, prepare_texts, with_cache
-    from lmkit.comparison.training import train_all
-    from lmkit.evaluation.overlap import text_overlap
+    from lmkit.comparison.curves import curves_of, growing_texts, parse_sizes
+    from lmkit.comparison.plan import default_entries, prepare_texts
 
+    wanted = parse_sizes(sizes) if sizes is not None else [tokens]
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     base, _ = reading.split_off(spec)
     parts = [lmkit_corpora.load_corpus(base, split=part) for part in ("train", "valid", "test")]
-    texts = prepare_texts(*parts, tokens=tokens, held_out_tokens=max(1, tokens // 10), words=words)
-    notes = []
+    texts = prepare_texts(*parts, tokens=wanted[-1], held_out_tokens=max(1, min(tokens, wanted[-1]) // 10), words=words)
+    entries = default_entries()
+    _say_plan(texts, entries, budget)
+    oracle = _oracle(f"{base}:test", "test") if texts.test is parts[2] else []
+    found = []
+    for number, part in enumerate(growing_texts(texts, wanted) if sizes is not None else [texts]):
+        if sizes is not None:
+            output.note(f"On {len(part.train):,} words:")
+        with _folder(keep if keep is None or len(wanted) == 1 else keep / str(wanted[number])) as folder:
+            found.append((len(part.train), _train_and_compare(entries, part, folder, budget.part(len(wanted) - number), oracle, settings)))
+    last = found[-1][1]
+    return dataclasses.replace(last, curves=curves_of(found)) if len(found) > 1 else last
+
+
+def _train_and_compare(
+    entries: Sequence[Entry], texts: Texts, folder: Path, budget: Budget, oracle: Sequence[Contestant], settings: dict[str, Any]
+) -> Comparison:
+    from lmkit.comparison.comparison import compare
+    from lmkit.comparison.plan import with_cache
+    from lmkit.comparison.training import train_all
+    from lmkit.evaluation.overlap import text_overlap
+
+    contestants, failures = train_all(entries, texts, folder, budget, seed=settings["seed"], threads=settings["threads"], tell=output.note)
+    if len(contestants) < 2:
+        raise UsageError(
+            f"Only {len(contestants)} of {len(entries)} models could be trained in {budget.seconds:.0f} s, which leaves nothing to "
+            "compare; give --minutes more, or a shorter text."
+        )
+    notes = [f"{failure.name} is missing: {failure.reason}." for failure in failures]
     overlap = text_overlap(texts.train, texts.test)
     if overlap.is_suspicious:
         notes.append(
             f"{overlap.share:.0%} of the test text's runs of {overlap.length} words stand in the training text: these perplexities "
             "tell how well models remember, not how well they predict."
         )
-    entries = default_entries()
-    _say_plan(texts, entries, budget)
-    with _folder(keep) as folder:
-        contestants, failures = train_all(
-            entries, texts, folder, budget, seed=settings["seed"], threads=settings["threads"], tell=output.note
-        )
-        if len(contestants) < 2:
-            raise UsageError(
-                f"Only {len(contestants)} of {len(entries)} models could be trained in {budget.seconds:.0f} s, which leaves nothing to "
-                "compare; give --minutes more, or a shorter text."
-            )
-        notes += [f"{failure.name} is missing: {failure.reason}." for failure in failures]
-        contestants += with_cache(contestants, texts)
-        whole = texts.test.sentence_range(0, texts.test.n_sentences)
-        return compare(
-            [*contestants, *(_oracle(f"{base}:test", "test") if whole.split_record == parts[2].split_record else [])],
-            lambda _: texts.test,
-            held_out=lambda _: texts.valid,
-            training_counts=texts.vocabulary.counts,
-            notes=notes,
-            **settings,
-        )
+    return compare(
+        [*contestants, *with_cache(contestants, texts), *oracle],
+        lambda _: texts.test,
+        held_out=lambda _: texts.valid,
+        training_counts=texts.vocabulary.counts,
+        notes=notes,
+        **settings,
+    )
 
 
 def _say_plan(texts: Texts, entries: Sequence[Entry], budget: Budget) -> None:
@@ -278,5 +300,16 @@ def _print(comparison: Comparison) -> None:
         if "weights" in row.origin:
             heavy = [pair for pair in sorted(row.origin["weights"].items(), key=lambda one: -one[1]) if pair[1] >= 0.005]
             output.note(f"{row.name}: {', '.join(f'{name} {weight:.2f}' for name, weight in heavy)}")
+    if comparison.curves:
+        output.result("\n" + _curves(comparison))
     for entry in comparison.notes:
         output.note(f"Note: {entry}")
+
+
+def _curves(comparison: Comparison) -> str:
+    """Perplexities by the words trained on: a row a model, a column a size."""
+    from lmkit.comparison.tables import figure, short
+
+    sizes = sorted({words for points in comparison.curves.values() for words, _ in points})
+    rows = [[name, *(figure(dict(points).get(words, math.nan)) for words in sizes)] for name, points in comparison.curves.items()]
+    return output.table(["perplexity after", *(f"{short(words)} words" for words in sizes)], rows, right=range(1, len(sizes) + 1))

@@ -95,6 +95,7 @@ class Comparison:
     events : name -> stream, for what is asked later (`lmkit diff`, mixtures).
     notes : sentences that the reader must see.
     samples : (model, text that it wrote), best model first.
+    curves : name -> (words trained on, perplexity), where models were trained on growing parts of a text.
     """
 
     rows: tuple[Row, ...]
@@ -104,6 +105,7 @@ class Comparison:
     events: dict[str, ScoredEvents]
     notes: tuple[str, ...] = ()
     samples: tuple[tuple[str, str], ...] = ()
+    curves: dict[str, list[tuple[int, float]]] = dataclasses.field(default_factory=dict)
 
     @property
     def best(self) -> Row:
@@ -118,6 +120,7 @@ class Comparison:
             "models": [row.to_dict() for row in self.rows],
             "buckets": {name: {"title": title, "rows": [row.to_dict() for row in rows]} for name, (title, rows) in self.buckets.items()},
             "notes": list(self.notes),
+            "curves": {name: [{"words": words, "perplexity": value} for words, value in points] for name, points in self.curves.items()},
             "samples": [{"model": name, "text": text} for name, text in self.samples],
         }
 

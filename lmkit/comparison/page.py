@@ -6,7 +6,7 @@ import html
 import json
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from lmkit.comparison import tables
@@ -27,6 +27,7 @@ difference to the best model in bits an event, <i>p</i> its two-sided p-value.</
 <div class="wide"><table class="sortable"><thead><tr>$titles</tr></thead><tbody>$rows</tbody></table></div></section>
 <section aria-labelledby="b"><h2 id="b">Perplexity with intervals</h2>$bars</section>
 $pareto
+$curves
 $buckets
 $samples
 <section aria-labelledby="m"><h2 id="m">What made it</h2>$made</section>
@@ -90,6 +91,7 @@ def render(comparison: Comparison) -> str:
         rows="".join(_table_row(row, columns, comparison) for row in comparison.rows),
         bars=_bars(comparison.rows),
         pareto=_pareto(comparison.rows),
+        curves=_curves(comparison.curves),
         buckets="".join(_bucket_section(title, rows, comparison.rows) for title, rows in comparison.buckets.values()),
         samples=_samples(comparison.samples),
         made=_made(comparison),
@@ -195,6 +197,47 @@ def _scatter(points: Sequence[tuple[float, float, Row]], title: str) -> str:
         parts.append(f'<text x="{px + shift:.1f}" y="{py - 6:.1f}" text-anchor="{anchor}">{name}</text>')
     label = f"Perplexity against {title}"
     return f'<svg role="img" aria-label="{html.escape(label)}" viewBox="0 0 {left + width + 20} {top + height + 30}">{"".join(parts)}</svg>'
+
+
+def _curves(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
+    """Perplexity against the size of the training text, both on log scales, a line a model."""
+    finite = {name: [(x, y) for x, y in points if math.isfinite(y)] for name, points in curves.items()}
+    drawn = {name: points for name, points in finite.items() if len(points) > 1}
+    if not drawn:
+        return ""
+    left, top, width, height = 70, 20, 560, 320
+    xs = [math.log10(x) for points in drawn.values() for x, _ in points]
+    ys = [math.log10(y) for points in drawn.values() for _, y in points]
+    x_low, x_high, y_low, y_high = min(xs), max(xs), min(ys), max(max(ys), min(ys) + 0.02)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (
+            left + width * (math.log10(x) - x_low) / (x_high - x_low),
+            top + height * (1 - (math.log10(y) - y_low) / (y_high - y_low)),
+        )
+
+    parts = [f'<path class="axis" d="M{left} {top}V{top + height}H{left + width}" fill="none"/>']
+    for value, at in ((10**y_low, top + height), (10**y_high, top)):
+        parts.append(f'<text x="{left - 6}" y="{at + 4}" text-anchor="end">{tables.figure(value)}</text>')
+    for words in sorted({x for points in drawn.values() for x, _ in points}):
+        parts.append(
+            f'<text x="{place(words, 10**y_low)[0]:.1f}" y="{top + height + 18}" text-anchor="middle">{tables.short(words)}</text>'
+        )
+    ends = sorted((place(*points[-1])[1], name) for name, points in drawn.items())
+    free = -math.inf
+    for number, (end, name) in enumerate(ends):
+        points = drawn[name]
+        colour = _COLOURS[number % len(_COLOURS)]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
+        parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"><title>{html.escape(name)}</title></polyline>'
+        )
+        free = max(end, free + 15)  # labels that would lie on each other move down
+        parts.append(f'<text x="{left + width + 8}" y="{free + 4:.1f}" style="fill:{colour}">{html.escape(name)}</text>')
+    bottom = max(float(top + height + 30), free + 12)
+    box = f"0 0 {left + width + 230} {bottom:.0f}"
+    picture = f'<svg role="img" aria-label="Perplexity by words trained on" viewBox="{box}">{"".join(parts)}</svg>'
+    return f'<section aria-labelledby="l"><h2 id="l">Perplexity by words trained on</h2>{picture}</section>'
 
 
 def _bucket_section(title: str, rows: Sequence[BucketRow], models: Sequence[Row]) -> str:

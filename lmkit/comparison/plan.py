@@ -158,6 +158,11 @@ class Budget:
         """Seconds since the start."""
         return self.now() - self._started
 
+    def part(self, parts: int) -> Budget:
+        """The budget of the first of so many equal parts of what is left."""
+        left = max(self.seconds - self.spent, LEAST_SECONDS)
+        return Budget(max(left / parts, LEAST_SECONDS))
+
     @property
     def left_for_training(self) -> float:
         """Seconds until scoring must begin; never below 0."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lmkit.comparison.curves import growing_texts, parse_sizes
 from lmkit.comparison.plan import LEAST_SECONDS, Budget, Entry, cut_text, default_entries, prepare_texts
 from lmkit.comparison.training import train_all
 from lmkit.errors import InvalidParameterError, UsageError
@@ -94,3 +95,16 @@ def test_a_net_without_time_is_left_out(tmp_path: Path) -> None:
     contestants, failures = train_all([Entry("net", "recurrent", {}, 1.0)], texts, tmp_path, budget)
     assert contestants == []
     assert failures[0].reason == "the time was spent before its turn"
+
+
+def test_sizes_of_learning_curves() -> None:
+    assert parse_sizes("100k, 10k,1.5m") == [10_000, 100_000, 1_500_000]
+    for wrong in ("10k,10k", "ten", "0", "10k,,1m"):
+        with pytest.raises(UsageError):
+            parse_sizes(wrong)
+    texts = prepare_texts(corpus(600), corpus(50, 1), corpus(50, 2), words=60)
+    parts = growing_texts(texts, [500, 2000])
+    assert [round(len(part.train), -3) for part in parts] == [0, 2000]
+    assert all(part.vocabulary is texts.vocabulary and part.test is texts.test for part in parts)
+    with pytest.raises(UsageError, match="more than the"):
+        growing_texts(texts, [1_000_000])
