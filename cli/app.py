@@ -31,7 +31,9 @@ class Row(NamedTuple):
 COMMANDS: dict[str, Row] = {
     "train-ngram": Row("train_ngram", "Train an n-gram language model on a corpus."),
     "train-w2v": Row("train_w2v", "Train word vectors with word2vec: skip-gram or CBOW, negative sampling or hierarchical softmax."),
+    "train-fasttext": Row("train_fasttext", "Train word vectors that know the parts of words."),
     "train-rnn": Row("train_rnn", "Train a recurrent language model on a corpus: LSTM, GRU or Elman."),
+    "train-nnlm": Row("train_nnlm", "Train a language model that sees a fixed window of words."),
     "perplexity": Row("perplexity", "Score a text under a model and print the accounting."),
     "compare": Row("compare", "Compare language models of any family on one text."),
     "diff": Row("diff", "Show the words and sentences on which two models differ most."),
@@ -52,7 +54,7 @@ COMMANDS: dict[str, Row] = {
     "count": Row("count", "Count the n-grams of a corpus."),
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
     "huffman": Row("huffman", "Show the Huffman code and path of each word of a list with counts."),
-    "plot": Row("plot", "Draw pictures of a corpus."),
+    "plot": Row("plot", "Draw pictures of a corpus, or of word vectors."),
     "corpus": Row("corpus", "List, describe and find corpora."),
 }
 

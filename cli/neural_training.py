@@ -17,10 +17,26 @@ if TYPE_CHECKING:
     from lmkit.neural.recipe import Recipe
     from lmkit.text.corpus import EncodedCorpus
 
-Optimizer = Annotated[str | None, typer.Option(help="sgd, asgd, adam, adamw or rmsprop.", show_default="adamw")]
+Optimizer = Annotated[
+    str | None,
+    typer.Option(help="sgd, asgd, adam, adamw or rmsprop; with options as in sgd:momentum=0.9,nesterov=true.", show_default="adamw"),
+]
 LearningRate = Annotated[float | None, typer.Option("--learning-rate", "--lr", help="Base learning rate.", show_default="0.003")]
 Schedule = Annotated[
-    str | None, typer.Option(help="Course of the rate: constant, plateau, stairs, linear, cosine, one-cycle.", show_default="cosine")
+    str | None,
+    typer.Option(
+        help="Course of the rate: constant, plateau, stairs, linear, cosine, one-cycle; with options as in cosine:warm_up=0.1.",
+        show_default="cosine",
+    ),
+]
+OutputLayer = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        help="Output layer: full, or for large vocabularies adaptive, classes, huffman, sampled, nce, blackout; with options as in "
+        "sampled:samples=512,proposal=unigram or adaptive:cutoffs=2000+10000.",
+        show_default="full",
+    ),
 ]
 WeightDecay = Annotated[float | None, typer.Option(help="Weight decay.", show_default="0.01")]
 Batch = Annotated[int | None, typer.Option(help="Texts side by side.", min=1, show_default="20")]
@@ -53,6 +69,35 @@ KnownWords = Annotated[
 ]
 
 
+def parse_choice(text: str) -> dict[str, Any]:
+    """A name with options, as users type them: "cosine:warm_up=0.1,final=0.05" becomes {"name": "cosine", "warm_up": 0.1, "final": 0.05}.
+
+    Values are numbers, true, false, lists of numbers joined by "+", or words; a dash in an option's name stands for an underline.
+    """
+    name, _, rest = text.partition(":")
+    choice: dict[str, Any] = {"name": name.strip()}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise UsageError(f"{part!r} in {text!r} is no option: write NAME:OPTION=VALUE,OPTION=VALUE, such as cosine:warm_up=0.1.")
+        choice[key.strip().replace("-", "_")] = _parse_value(value.strip())
+    return choice
+
+
+def _parse_value(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    if "+" in text[1:] and "e+" not in text.lower():
+        return [_parse_value(part) for part in text.split("+")]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def change_recipe(
     recipe: Recipe, *, optimizer: str | None, weight_decay: float | None, schedule: str | None, clip: float | None, **given: Any
 ) -> Recipe:
@@ -62,13 +107,14 @@ def change_recipe(
     from lmkit.neural.presets import changed
 
     if optimizer is not None:
-        kept = recipe.optimizer if isinstance(recipe.optimizer, dict) and recipe.optimizer.get("name") == optimizer else {}
-        given["optimizer"] = {**kept, "name": optimizer}
+        chosen = parse_choice(optimizer)
+        kept = recipe.optimizer if isinstance(recipe.optimizer, dict) and recipe.optimizer.get("name") == chosen["name"] else {}
+        given["optimizer"] = {**kept, **chosen}
     if weight_decay is not None:
         base = given.get("optimizer") or recipe.optimizer
         given["optimizer"] = {**({"name": base} if isinstance(base, str) else base), "weight_decay": weight_decay}
     if schedule is not None:
-        given["schedule"] = {"name": schedule}
+        given["schedule"] = parse_choice(schedule)
     changed_recipe = changed(recipe, **given)
     return dataclasses.replace(changed_recipe, clip=clip or None) if clip is not None else changed_recipe
 

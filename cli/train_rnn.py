@@ -19,14 +19,14 @@ class InitialState(enum.StrEnum):
 
 def command(
     corpus: options.Corpus = None,
-    cell: Annotated[str | None, typer.Option(help="Kind of cell: lstm, and those that `--cell help` lists.", show_default="lstm")] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="lstm, lstm-peephole, gru, gru-reset-before, elman, elman-relu.", show_default="lstm")
+    ] = None,
     layers: Annotated[int | None, typer.Option(help="Number of layers.", min=1, show_default="2")] = None,
     hidden: Annotated[int | None, typer.Option(help="Units of a layer.", min=1, show_default="200")] = None,
     embedding: Annotated[int | None, typer.Option(help="Size of the word vectors.", min=1, show_default="as --hidden")] = None,
     tied: Annotated[bool | None, typer.Option("--tied/--untied", help="Output weights are the word vectors.", show_default="no")] = None,
-    output_layer: Annotated[
-        str | None, typer.Option("--output", help="Output layer: full softmax, or one for large vocabularies.", show_default="full")
-    ] = None,
+    output_layer: training.OutputLayer = None,
     initial_state: Annotated[
         InitialState | None, typer.Option(help="State before a text: zeros, or trained with the rest.", show_default="zero")
     ] = None,
@@ -93,7 +93,7 @@ def command(
     seed: options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
-    """Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan.
+    """Train a recurrent language model on a corpus: LSTM, GRU or Elman.
 
     A training that is interrupted, by Ctrl-C or by force, goes on with --resume from its last checkpoint and ends with the same weights.
     """
@@ -122,7 +122,7 @@ def command(
         hidden=hidden,
         embedding=embedding,
         tied=tied,
-        output=output_layer,
+        output=None if output_layer is None else training.parse_choice(output_layer),
         initial_state=None if initial_state is None else initial_state.value,
         dropout=drop,
     )

@@ -17,6 +17,7 @@ _READERS = {
     "ngram": ("lmkit.ngram.model", "NgramLanguageModel"),
     "vectors": ("lmkit.embeddings.vectors", "WordVectors"),
     "recurrent": ("lmkit.neural.models", "RecurrentLanguageModel"),
+    "window": ("lmkit.neural.window_model", "WindowLanguageModel"),
     "mixture": ("lmkit.wrappers.mixture", "Mixture"),
 }
 

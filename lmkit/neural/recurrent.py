@@ -18,6 +18,7 @@ from lmkit.neural.layers import CELLS, get_cell
 from lmkit.neural.layers.dropout import Dropout, Masks
 from lmkit.neural.layers.embedding import Embedding
 from lmkit.neural.layers.recurrent import RecurrentLayer, Task
+from lmkit.neural.output_layer import check_output, output_from, output_tensors
 
 # Where masks are drawn: sites of `Masks`.
 _WORDS, _WEIGHTS = 1000, 2000
@@ -61,6 +62,7 @@ class Architecture:
         check_int("RecurrentLanguageModel", "hidden", self.hidden, minimum=1)
         if self.embedding is not None:
             check_int("RecurrentLanguageModel", "embedding", self.embedding, minimum=1)
+        check_output(self.output)
         check_choice("RecurrentLanguageModel", "initial_state", self.initial_state, ("zero", "learned"))
         check_float("RecurrentLanguageModel", "forget_bias", self.forget_bias)
         if self.scale is not None:
@@ -141,8 +143,9 @@ class RecurrentNetwork:
         request = OutputRequest(
             shape.hidden, len(counts), counts, tuple(excluded), self.embedding.weight if shape.tied else None, self.dtype, seed, scale
         )
+        self.excluded = tuple(excluded)
         self.is_packed = False  # for reading
-        self.output: OutputLayer = _output(shape.output, request)
+        self.output: OutputLayer = output_from(shape.output, request)
         self.initial = self._initial_states() if shape.initial_state == "learned" else []
         self.parameters: list[Parameter] = [
             *self.embedding.parameters,
@@ -165,6 +168,8 @@ class RecurrentNetwork:
     def begin(self, rows: int, texts: int, shards: int) -> None:
         """Make room for training steps of up to so many rows, texts and shards."""
         self._make_room(rows, texts, shards)
+        self._carried = self.zero_states(texts)
+        self._d_states = self.zero_states(texts)
         self.output.begin(rows, shards)
 
     def _make_room(self, rows: int, texts: int, shards: int) -> None:
@@ -173,8 +178,6 @@ class RecurrentNetwork:
         by_size = {size: np.empty((rows, size), self.dtype) for size in set(sizes)}
         self._d = [by_size[size] for size in sizes]  # gradients by _x: one is read before the next of its size is written
         self._weights = np.empty(rows, self.dtype)
-        self._carried = self.zero_states(texts)
-        self._d_states = self.zero_states(texts)
         for layer in self.layers:
             layer.begin(rows, texts, shards)
         self._room = (rows, texts, shards)
@@ -310,10 +313,11 @@ class RecurrentNetwork:
 
     def to_tensors(self) -> dict[str, np.ndarray]:
         """All parameters by name; those of the cells as torch.nn has them."""
-        tensors = {parameter.name: parameter.value for parameter in self.parameters}
+        own = {parameter.name for layer in self.layers for parameter in layer.parameters}
+        tensors = {parameter.name: parameter.value for parameter in self.parameters if parameter.name not in own}
         for layer in self.layers:
             tensors |= layer.to_tensors()
-        return tensors
+        return tensors | output_tensors(self.output, len(self.embedding.weight.value), self.excluded)
 
     def load_tensors(self, read: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
         """Take over what `to_tensors` gave. read : gives the tensor of a name, having checked its shape."""
@@ -323,16 +327,3 @@ class RecurrentNetwork:
                 parameter.value[...] = read(parameter.name, parameter.value.shape)
         for layer in self.layers:
             layer.load_tensors(read)
-
-
-def _output(given: Any, request: OutputRequest) -> OutputLayer:
-    """An output layer by name, or by a dict of its name and options."""
-    from lmkit.neural.losses import make_output
-
-    options = {"name": given} if isinstance(given, str) else dict(given)
-    try:
-        return make_output(options.pop("name"), request, **options)
-    except (KeyError, TypeError):
-        raise InvalidParameterError(
-            f"The 'output' parameter of Architecture must be a name, or a dict with 'name' and options that it has. Got {given!r} instead."
-        ) from None

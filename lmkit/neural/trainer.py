@@ -25,6 +25,7 @@ Record = dict[str, Any]
 Listener = Callable[[Record], None]
 
 _RECENT = 100  # steps in the running mean of the loss
+_ABSURD = 1e6  # no weight of a network that works is so large: such ones overwrite no checkpoint
 _LOG_EVERY = 50  # steps between two records
 
 
@@ -166,7 +167,7 @@ class Trainer:
                 return
             what = f"The loss has stayed near {self._recent:.1f} nats a token, far above that of guessing ({self._chance:.1f}),"
         else:
-            what = f"The loss became {loss:g} and the gradient's norm {norm:g}"
+            what = f"The loss or the gradient is no number any more (loss {loss:g}, norm of the gradient {norm:g})"
         advice = "lower --learning-rate" + ("" if self.recipe.clip is not None else ", or bound the gradient with --clip 1")
         kept = ""
         if self._checkpoint is not None and self._checkpoint.path.exists():
@@ -236,6 +237,8 @@ class Trainer:
     def _save(self) -> None:
         if self._checkpoint is None:
             return
+        if not all(np.abs(value).max() < _ABSURD for value in self._values.values()):  # also where it is no number
+            self._check(math.nan, math.nan, self.recipe.learning_rate)
         self.state.seconds = self._saved = self._clock()
         groups = {"parameters": self._values, "carried": self.network.carried_arrays(), "optimizer": self._optimizer.state()}
         self._checkpoint.save(self.state, groups, {"schedule": self._schedule.state(), "recent": self._recent})

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy  # loads its BLAS, so that the limit finds it
+
 from lmkit._validation import check_int
 
 
@@ -28,7 +30,6 @@ class ThreadWorkers:
         self._limits: Any = None
 
     def __enter__(self) -> ThreadWorkers:
-        import numpy.linalg  # noqa: F401  (loads NumPy's BLAS, so that the limit finds it)
         import threadpoolctl
 
         self._limits = threadpoolctl.threadpool_limits(1, user_api="blas")
@@ -63,7 +64,8 @@ class ThreadWorkers:
                 if index is None:
                     return
                 try:
-                    results[index] = tasks[index]()
+                    with numpy.errstate(all="ignore"):  # a training that diverges says so itself, in a sentence
+                        results[index] = tasks[index]()
                 except BaseException as error:  # raised again by the caller's thread, behind the join
                     errors[index] = error
 

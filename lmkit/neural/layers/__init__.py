@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 CELLS = {
     # name -> module and class
     "lstm": ("lmkit.neural.layers.lstm", "LSTM"),
+    "lstm-peephole": ("lmkit.neural.layers.peephole_lstm", "PeepholeLSTM"),
+    "gru": ("lmkit.neural.layers.gru", "GRU"),
+    "gru-reset-before": ("lmkit.neural.layers.gru", "ResetBeforeGRU"),
+    "elman": ("lmkit.neural.layers.elman", "Elman"),
+    "elman-relu": ("lmkit.neural.layers.elman", "RectifiedElman"),
 }
 
 

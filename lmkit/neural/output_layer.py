@@ -1,0 +1,46 @@
+"""From what an architecture says of its output layer to the layer, and how its parameters stand in files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lmkit.errors import InvalidParameterError
+from lmkit.neural.interfaces import OutputLayer, OutputRequest
+from lmkit.neural.losses import OUTPUTS, make_output
+
+_IMPOSSIBLE = np.float32(-1e30)
+
+
+def check_output(given: Any) -> None:
+    """Raise InvalidParameterError unless `given` is the name of an output layer, or a dict with "name" and options."""
+    name = given.get("name") if isinstance(given, dict) else given
+    if name not in OUTPUTS:
+        raise InvalidParameterError(
+            f"The 'output' parameter of an architecture must be one of {', '.join(OUTPUTS)}, or a dict with one as 'name' and its options. "
+            f"Got {given!r} instead."
+        )
+
+
+def output_from(given: Any, request: OutputRequest) -> OutputLayer:
+    """The output layer of a name, or of a dict of its name and options. Raises InvalidParameterError."""
+    check_output(given)
+    options = {"name": given} if isinstance(given, str) else dict(given)
+    try:
+        return make_output(options.pop("name"), request, **options)
+    except TypeError:
+        raise InvalidParameterError(f"The output layer of {given!r} has no such option.") from None
+
+
+def output_tensors(layer: OutputLayer, vocabulary_size: int, excluded: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """The layer's own parameters by name, for a file.
+
+    In a `decoder.bias` over the vocabulary, ids that can't be predicted have -1e30, so that a softmax that knows nothing of them gives
+    them no probability.
+    """
+    tensors = {parameter.name: parameter.value for parameter in layer.parameters}
+    if (bias := tensors.get("decoder.bias")) is not None and len(bias) == vocabulary_size:
+        tensors["decoder.bias"] = bias.copy()
+        tensors["decoder.bias"][list(excluded)] = _IMPOSSIBLE
+    return tensors

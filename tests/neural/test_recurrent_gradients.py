@@ -1,0 +1,159 @@
+"""Every gradient of every cell: against finite differences, against the plain twin, and against PyTorch where it is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reference import neural_twin
+
+from lmkit.neural.batching import ContiguousStreams, TrainingText
+from lmkit.neural.layers import CELLS
+from lmkit.neural.layers.dropout import Dropout
+from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+from lmkit.neural.workers import ThreadWorkers
+
+VOCABULARY, TEXTS, STEPS = 11, 3, 4  # unequal, and unlike all sizes of layers
+
+
+def make(cell: str, dtype: type = np.float64, excluded: tuple[int, ...] = (), **shape) -> tuple[RecurrentNetwork, list]:
+    architecture = Architecture(cell=cell, **{"layers": 2, "hidden": 5, "embedding": 7, "scale": 0.6, **shape})
+    network = RecurrentNetwork(architecture, np.ones(VOCABULARY, np.int64), excluded, 3, dtype)
+    network.begin(TEXTS * STEPS, TEXTS, 2)
+    for parameter in network.parameters:  # what begins at zero or one shows nothing
+        if parameter.name.startswith("initial"):
+            parameter.value[:] = np.random.default_rng(5).normal(size=parameter.value.shape) / 2
+    ids = np.random.default_rng(0).integers(2, VOCABULARY, 3 * TEXTS * STEPS).astype(np.int32)
+    text = TrainingText(ids, np.array([0, len(ids)]), 2)
+    return network, list(ContiguousStreams(text, TEXTS, STEPS, 2).batches(0))
+
+
+def full_gradient(parameter) -> np.ndarray:
+    """The gradient with the rows that are not named set to zero, as they mean."""
+    gradient = parameter.gradient.copy()
+    if parameter.rows is not None:
+        gradient[np.setdiff1d(np.arange(len(gradient)), parameter.rows)] = 0
+    return gradient
+
+
+def check_by_differences(network: RecurrentNetwork, batch, workers) -> None:
+    carried = [array.copy() for array in network.carried_arrays().values()]
+
+    def loss() -> float:
+        for array, value in zip(network.carried_arrays().values(), carried, strict=True):
+            array[...] = value
+        return network.train_step(batch, 0, workers)
+
+    loss()
+    gradients = {parameter.name: full_gradient(parameter) for parameter in network.parameters}
+    rng = np.random.default_rng(1)
+    for parameter in network.parameters:
+        flat, gradient = parameter.value.reshape(-1), gradients[parameter.name].reshape(-1)
+        if not parameter.name.startswith("initial") or not batch.continues:
+            assert np.abs(gradient).max() > 1e-6, parameter.name
+        for place in rng.choice(flat.size, min(flat.size, 12), replace=False):
+            kept, width = flat[place], 1e-5
+            flat[place] = kept + width
+            above = loss()
+            flat[place] = kept - width
+            below = loss()
+            flat[place] = kept
+            assert gradient[place] == pytest.approx((above - below) / (2 * width), abs=2e-9), (parameter.name, place)
+
+
+DROPS = [Dropout(), Dropout(0.3, 0.2, 0.4, 0.3, 0.25), Dropout(0.3, 0.2, 0.4, 0.0, 0.0, True)]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_are_those_of_finite_differences(cell: str) -> None:
+    with ThreadWorkers(2) as workers:
+        for number, drop in enumerate(DROPS):
+            network, batches = make(cell, excluded=(1,), initial_state="learned", dropout=drop)
+            check_by_differences(network, batches[0], workers)
+            if number == 0:
+                check_by_differences(network, batches[1], workers)
+
+
+def test_gradients_of_tied_weights() -> None:
+    with ThreadWorkers(1) as workers:
+        network, batches = make("gru", embedding=5, tied=True)
+        check_by_differences(network, batches[0], workers)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_loss_and_gradients_are_those_of_the_twin(cell: str) -> None:
+    network, batches = make(cell)
+    weights = {parameter.name: parameter.value for parameter in network.parameters}
+    states = [[[np.zeros(5) for _ in layer.states] for layer in network.layers] for _ in range(TEXTS)]
+    with ThreadWorkers(2) as workers:
+        for step, batch in enumerate(batches[:2]):  # the second goes on from the first
+            loss = network.train_step(batch, step, workers)
+            expected, totals = 0.0, {name: np.zeros_like(value) for name, value in weights.items()}
+            for shard in batch.shards:
+                inputs = batch.inputs[shard.rows].reshape(shard.steps, shard.n_texts)
+                targets = batch.targets[shard.rows].reshape(shard.steps, shard.n_texts)
+                for place, text in enumerate(range(shard.texts.start, shard.texts.stop)):
+                    found, gradients, states[text] = neural_twin.loss_and_gradients(
+                        cell, weights, 2, inputs[:, place], targets[:, place], states[text]
+                    )
+                    expected += found / batch.tokens
+                    for name, value in gradients.items():
+                        totals[name] += value / batch.tokens
+            assert loss == pytest.approx(expected, rel=1e-12)
+            for parameter in network.parameters:
+                np.testing.assert_allclose(full_gradient(parameter), totals[parameter.name], atol=1e-13, err_msg=parameter.name)
+
+
+def test_float32_stays_near_float64() -> None:
+    for cell in ("lstm", "gru"):
+        found = {}
+        for dtype in (np.float32, np.float64):
+            network, batches = make(cell, dtype)
+            with ThreadWorkers(2) as workers:
+                network.train_step(batches[0], 0, workers)
+            found[dtype] = {parameter.name: full_gradient(parameter) for parameter in network.parameters}
+        for name, value in found[np.float64].items():
+            np.testing.assert_allclose(found[np.float32][name], value, atol=2e-6 * max(1, np.abs(value).max()), err_msg=name)
+
+
+def test_masks_do_not_depend_on_the_number_of_shards() -> None:
+    gradients = []
+    for shards in (1, 3):
+        network, _ = make("lstm", dropout=Dropout(0.3, 0.2, 0.4))
+        network.begin(TEXTS * STEPS, TEXTS, shards)
+        ids = np.random.default_rng(0).integers(2, VOCABULARY, 3 * TEXTS * STEPS).astype(np.int32)
+        batch = next(ContiguousStreams(TrainingText(ids, np.array([0, len(ids)]), 2), TEXTS, STEPS, shards).batches(0))
+        with ThreadWorkers(shards) as workers:
+            network.train_step(batch, 0, workers)
+        gradients.append(network.layers[0].w_hh.gradient.copy())
+    np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-14)
+
+
+TORCH = {"lstm": "LSTM", "gru": "GRU", "elman": "RNN", "elman-relu": "RNN"}
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("cell", TORCH)
+def test_loss_and_gradients_are_those_of_pytorch(cell: str) -> None:
+    torch = pytest.importorskip("torch")
+    network, batches = make(cell)
+    options = {"nonlinearity": "relu"} if cell == "elman-relu" else {}
+    rnn = getattr(torch.nn, TORCH[cell])(7, 5, 2, **options).double()
+    tensors = {name: torch.from_numpy(value.copy()) for name, value in network.to_tensors().items()}
+    rnn.load_state_dict({name.removeprefix("rnn."): value for name, value in tensors.items() if name.startswith("rnn.")})
+    encoder, decoder, bias = (tensors[name].requires_grad_() for name in ("encoder.weight", "decoder.weight", "decoder.bias"))
+    with ThreadWorkers(1) as workers:
+        batch = batches[0]
+        inputs = np.concatenate([batch.inputs[s.rows].reshape(s.steps, s.n_texts) for s in batch.shards], 1)
+        targets = np.concatenate([batch.targets[s.rows].reshape(s.steps, s.n_texts) for s in batch.shards], 1)
+        scores = rnn(encoder[torch.from_numpy(inputs).long()])[0] @ decoder.T + bias
+        loss = torch.nn.functional.cross_entropy(scores.reshape(-1, VOCABULARY), torch.from_numpy(targets).long().reshape(-1))
+        loss.backward()
+        assert network.train_step(batch, 0, workers) == pytest.approx(loss.item(), rel=1e-12)
+    found = {parameter.name: full_gradient(parameter) for parameter in network.parameters}
+    np.testing.assert_allclose(found["encoder.weight"], encoder.grad.numpy(), atol=1e-14)
+    np.testing.assert_allclose(found["decoder.weight"], decoder.grad.numpy(), atol=1e-14)
+    for name, parameter in rnn.named_parameters():
+        if f"rnn.{name}" in found:
+            np.testing.assert_allclose(found[f"rnn.{name}"], parameter.grad.numpy(), atol=1e-14, err_msg=name)
+    if cell == "gru":
+        np.testing.assert_allclose(found["rnn.bias_hn_l1"], rnn.bias_hh_l1.grad.numpy()[10:], atol=1e-14)

@@ -1,0 +1,241 @@
+"""Training: learns, stops, resumes to the same bits after a kill, refuses what can't work, and says what happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmkit.errors import DivergenceError, InputError, InvalidParameterError, UsageError
+from lmkit.neural.batching import ContiguousStreams, Sentences, TrainingText, in_shard_order
+from lmkit.neural.interfaces import make_shards
+from lmkit.neural.language_model import NeuralLanguageModel
+from lmkit.neural.layers.dropout import Dropout
+from lmkit.neural.memory import estimate
+from lmkit.neural.models import RecurrentLanguageModel
+from lmkit.neural.recipe import Recipe
+from lmkit.neural.recurrent import Architecture
+from lmkit.neural.trainer import JsonLinesLog
+from lmkit.text.options import TextOptions
+
+SHAPE = Architecture(layers=1, hidden=8, dropout=Dropout(output=0.2))
+RECIPE = Recipe(batch=3, steps=5, epochs=2, learning_rate=0.01)
+
+
+def words(count: int, seed: int = 0) -> str:
+    """A text in which each word but the first depends on the one before."""
+    rng = np.random.default_rng(seed)
+    lines = []
+    for _ in range(count):
+        word, line = int(rng.integers(6)), []
+        for _ in range(int(rng.integers(1, 9))):
+            line.append("abcdef"[word])
+            word = (word + (1 if rng.random() < 0.9 else 2)) % 6
+        lines.append(" ".join(line))
+    return "\n".join(lines) + "\n"
+
+
+def weights_of(model: NeuralLanguageModel) -> dict[str, np.ndarray]:
+    return {parameter.name: parameter.value for parameter in model.network_.parameters}
+
+
+# -- batches -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_streams_give_every_token_once_with_the_one_before() -> None:
+    stream = np.arange(100, 131, dtype=np.int32)
+    source = ContiguousStreams(TrainingText(stream, np.array([0, 31]), 2), 3, 4, 2)
+    batches = list(source.batches(0))
+    assert [batch.continues for batch in batches] == [False, True, True]
+    assert source.tokens == 30  # 31 // 3 streams of 10; the last token is left out
+    assert source.count(0) == 3
+    targets = np.concatenate([batch.targets for batch in batches])
+    assert sorted(targets.tolist()) == list(range(100, 130))
+    for batch in batches:
+        first = batch.targets == 100
+        assert np.array_equal(batch.inputs[~first], batch.targets[~first] - 1)
+        assert np.all(batch.inputs[first] == 2)
+    assert np.array_equal(next(source.batches(0, 2)).targets, batches[2].targets)
+
+
+def test_rows_of_a_shard_lie_together_by_time_then_text() -> None:
+    shards = make_shards(2, 3, 2)  # one text, then two
+    grid = np.array([[1, 2, 3], [4, 5, 6]])
+    assert in_shard_order(grid, shards).tolist() == [1, 4, 2, 3, 5, 6]
+    assert [(s.rows.start, s.rows.stop, s.n_texts) for s in shards] == [(0, 2, 1), (2, 6, 2)]
+
+
+def test_sentences_are_padded_with_rows_that_do_not_count() -> None:
+    stream = np.arange(100, 118, dtype=np.int32)
+    offsets = np.array([0, 3, 3, 10, 11, 18])
+    source = Sentences(TrainingText(stream, offsets, 2), 2, 4, 2, seed=5)
+    seen = []
+    for batch in source.batches(1):
+        assert batch.is_real is not None
+        assert batch.tokens == batch.is_real.sum()
+        seen += batch.targets[batch.is_real].tolist()
+    assert sorted(seen) == stream.tolist()
+    assert len(list(source.batches(1))) == source.count(1)
+    later = list(source.batches(1, 1))
+    assert np.array_equal(later[0].targets, list(source.batches(1))[1].targets)
+    assert any(
+        not np.array_equal(a.targets, b.targets)
+        for epoch in range(2, 6)
+        for a, b in zip(source.batches(1), source.batches(epoch), strict=False)
+    )
+
+
+# -- what training does --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["streams", "sentences"])
+def test_it_learns_and_keeps_the_best_weights(text: str) -> None:
+    recipe = Recipe(batch=4, steps=6, epochs=5, learning_rate=0.02, text=text)
+    model = RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(300), valid=words(60, 1))
+    found = [record["valid_perplexity"] for record in model.history_]
+    assert len(found) == 5
+    assert found[-1] < 4.5 < found[0] * 1.5  # a uniform guess has 7; the source itself about 3.3
+    assert model.perplexity(words(60, 1)) == pytest.approx(min(found), rel=0.02)
+    assert model.metadata_["training"]["best_valid_perplexity"] == min(found)
+
+
+def test_one_seed_gives_the_same_weights_and_another_does_not() -> None:
+    fits = [RecurrentLanguageModel(SHAPE, RECIPE, seed=seed, threads=2).fit(words(50)) for seed in (1, 1, 2)]
+    first, again, other = (weights_of(model) for model in fits)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["rnn.weight_hh_l0"], other["rnn.weight_hh_l0"])
+
+
+def test_early_stopping_and_time() -> None:
+    wild = Recipe(batch=3, steps=5, epochs=50, learning_rate=0.3, patience=2, schedule="constant")
+    model = RecurrentLanguageModel(SHAPE, wild, threads=1).fit(words(30), valid=words(30, 1))
+    assert len(model.history_) < 50
+    best = min(record["valid_perplexity"] for record in model.history_)
+    assert [record["valid_perplexity"] for record in model.history_[-2:]] > [best, best]
+    short = Recipe(batch=3, steps=5, epochs=10_000, minutes=0.02)
+    model = RecurrentLanguageModel(SHAPE, short, threads=1).fit(words(30), valid=words(30, 1))
+    assert model.metadata_["training"]["epochs"] < 10_000
+    assert model.metadata_["training"]["seconds"] < 30
+
+
+def test_the_log_holds_steps_and_validations(tmp_path: Path) -> None:
+    log = JsonLinesLog(tmp_path / "log.jsonl")
+    recipe = Recipe(batch=3, steps=5, epochs=3, validations=2)
+    RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(200), valid=words(30, 1), listeners=[log])
+    log.close()
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    validations = [record for record in records if record["event"] == "validation"]
+    assert len(validations) == 6
+    step = next(record for record in records if record["event"] == "step")
+    assert {"loss", "perplexity", "gradient_norm", "learning_rate", "tokens_per_second", "seconds_left"} <= set(step)
+    assert step["perplexity"] == pytest.approx(np.exp(step["loss"]))
+
+
+TRAIN = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from neural.test_trainer import RECIPE_TO_KILL, SHAPE, words
+from lmkit.neural.models import RecurrentLanguageModel
+
+def listen(record):
+    if record["event"] == "validation" and len(sys.argv) > 2 and record["step"] > 60:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+RecurrentLanguageModel(SHAPE, RECIPE_TO_KILL, seed=3, threads=2).fit(
+    words(150), valid=words(20, 1), checkpoint=sys.argv[1], checkpoint_minutes=0, listeners=[listen]
+)
+"""
+RECIPE_TO_KILL = Recipe(batch=3, steps=5, epochs=4, learning_rate=0.01, schedule="plateau", validations=2)
+
+
+def test_a_training_that_was_killed_ends_with_the_same_weights(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c"
+    script = textwrap.dedent(TRAIN).format(tests=str(Path(__file__).resolve().parent.parent))
+    done = subprocess.run([sys.executable, "-c", script, str(checkpoint), "kill"], check=False, env={**os.environ})
+    assert done.returncode == -signal.SIGKILL
+    assert checkpoint.exists()
+    arguments = {"valid": words(20, 1), "checkpoint": checkpoint, "checkpoint_minutes": 0}
+    resumed = RecurrentLanguageModel(SHAPE, RECIPE_TO_KILL, seed=3, threads=2).fit(words(150), resume=True, **arguments)
+    whole = RecurrentLanguageModel(SHAPE, RECIPE_TO_KILL, seed=3, threads=2).fit(words(150), valid=words(20, 1))
+    for name, value in weights_of(whole).items():
+        assert np.array_equal(value, weights_of(resumed)[name]), name
+    kept = ("step", "train_perplexity", "valid_perplexity")
+    assert [[r[k] for k in kept] for r in resumed.history_] == [[r[k] for k in kept] for r in whole.history_]
+    assert not checkpoint.exists()  # done
+
+
+# -- what it refuses -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_divergence_stops_with_advice_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    recipe = Recipe(batch=3, steps=5, epochs=40, learning_rate=1e30, optimizer="sgd", clip=None, schedule="constant")
+    model = RecurrentLanguageModel(SHAPE, dataclasses.replace(recipe, learning_rate=1e-3), threads=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(words(100), checkpoint=tmp_path / "c", listeners=[interrupt])
+    before = (tmp_path / "c").read_bytes()
+    with pytest.raises(DivergenceError, match="lower --learning-rate, or bound the gradient with --clip 1. The last good checkpoint"):
+        RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(100), checkpoint=tmp_path / "c", checkpoint_minutes=0)
+    assert (tmp_path / "c").read_bytes() == before
+
+
+def test_texts_that_hold_nothing_to_learn() -> None:
+    with pytest.raises(InputError, match="too few for 20 streams"):
+        RecurrentLanguageModel(SHAPE, Recipe()).fit("a b c\n")
+    with pytest.raises(InputError, match="one token over and over"):
+        RecurrentLanguageModel(SHAPE, RECIPE, reading=TextOptions(sentences="none")).fit("a " * 100)
+
+
+def interrupt(record: dict) -> None:
+    raise KeyboardInterrupt
+
+
+def test_checkpoints_of_other_trainings(tmp_path: Path) -> None:
+    stopped = RecurrentLanguageModel(SHAPE, RECIPE, threads=1)
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(words(50), checkpoint=tmp_path / "c", listeners=[interrupt])
+    others = {
+        "architecture cell": RecurrentLanguageModel(Architecture(cell="gru", layers=1, hidden=8), RECIPE, threads=1),
+        "recipe batch": RecurrentLanguageModel(SHAPE, Recipe(batch=2, steps=5, epochs=2, learning_rate=0.01), threads=1),
+        "vocabulary": RecurrentLanguageModel(SHAPE, RECIPE, min_count=2, threads=1),
+    }
+    texts = {"vocabulary": words(50) + "zzz\n"}
+    for name, model in others.items():
+        with pytest.raises(UsageError, match=f"another training: its {name}|another training: its corpus"):
+            model.fit(texts.get(name, words(50)), checkpoint=tmp_path / "c", resume=True)
+    with pytest.raises(InputError, match="no such file"):
+        RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "d", resume=True)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
+def test_learning_rates_that_are_none(rate: float) -> None:
+    with pytest.raises(InvalidParameterError, match="'learning_rate' parameter of Recipe must be a finite number above 0"):
+        Recipe(learning_rate=rate)
+
+
+def test_recipes_and_shapes_that_are_none() -> None:
+    for given in ({"optimizer": "sdg"}, {"optimizer": {"name": "sgd", "beta": 1}}, {"schedule": "up"}, {"batch": 0}, {"text": "words"}):
+        with pytest.raises(InvalidParameterError):
+            Recipe(**given)
+    with pytest.raises(InvalidParameterError, match="Got embedding 3, hidden 4"):
+        Architecture(hidden=4, embedding=3, tied=True)
+    with pytest.raises(InvalidParameterError, match="'output' parameter of an architecture must be one of full"):
+        Architecture(output="empty")
+    with pytest.raises(InvalidParameterError, match="no such option"):
+        RecurrentLanguageModel(Architecture(output={"name": "full", "colour": 1}), RECIPE).fit(words(50))
+
+
+def test_memory_is_refused_with_the_numbers() -> None:
+    with pytest.raises(UsageError, match=r"about .* TB|about [\d.]+ GB of memory .*gradients .*this machine has"):
+        RecurrentLanguageModel(Architecture(hidden=1_000_000), RECIPE).fit(words(50))
+    found = estimate(weights=1000, batch_bytes=500, slots=2)
+    assert (found.parameters, found.gradients, found.optimizer, found.total) == (8000, 4000, 8000, 20500)
