@@ -47,7 +47,7 @@ class Layout:
 def header_counts(line: bytes) -> tuple[int, int] | None:
     """(rows, dimensions) of a first line `V d`, or None."""
     fields = line.split()
-    if len(fields) != 2 or not all(field.isdigit() and len(field) < 19 for field in fields):
+    if len(fields) != 2 or b"\t" in line or not all(field.isdigit() and len(field) < 19 for field in fields):
         return None
     return int(fields[0]), int(fields[1])
 

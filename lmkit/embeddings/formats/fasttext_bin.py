@@ -133,7 +133,8 @@ def write(vectors: WordVectors, path: Path, options: Writing) -> None:
     header = _header(vectors)
     with _files.replacing(path) as temporary, _text.open_for_writing(temporary, path.name) as file:
         file.write(header.encode())
-        file.write(struct.pack("<3i2q", len(words), len(words), 0, int(counts.sum()), -1))
+        tokens = max(int(counts.sum()), _whole(vectors.made.get("tokens")))  # of the whole text, words that were cut off too
+        file.write(struct.pack("<3i2q", len(words), len(words), 0, tokens, -1))
         for block in _entries(vectors, counts):
             file.write(block)
         file.write(struct.pack("<B2q", 0, len(words) + header.bucket, header.dim))
@@ -150,6 +151,10 @@ def write(vectors: WordVectors, path: Path, options: Writing) -> None:
             context = vectors.context
             rows = matrix[first : first + _PIECE]
             file.write(_bytes(np.zeros_like(rows) if context is None else context[first : first + _PIECE]))
+
+
+def _whole(value: Any) -> int:
+    return value if type(value) is int else 0
 
 
 def _header(vectors: WordVectors) -> layout.Header:
