@@ -25,6 +25,7 @@ _GROUP = 64
 _BLOCK_SCORES = 1 << 22  # 16 MB of float32: stays near the processor while its best are picked
 _NORM_ROWS = 1 << 14
 _SCREENED = 4  # queries; more are faster as a product of matrices
+_SCREENED_NUMBERS = 1 << 22  # smaller matrices are read in a moment, sooner than the screen's kernel is loaded
 _TIE = 1e-6  # rounding of float32 cosines
 
 
@@ -111,10 +112,10 @@ class RowSearch:
         For each query (row numbers int64 (k,), cosines float32 (k,)), the highest first; k < top where there are fewer rows.
         """
         queries = np.ascontiguousarray(queries, np.float32)
-        if self.screen is not None and len(queries) <= _SCREENED and not isinstance(rows, np.ndarray):
+        size = 0 if isinstance(rows, np.ndarray) else len(self.inverse) if rows is None else min(int(rows), len(self.inverse))
+        if self.screen is not None and len(queries) <= _SCREENED and size * queries.shape[1] > _SCREENED_NUMBERS:
             check_int("a search", "top", top, minimum=1)
             left_out = exclude or [np.empty(0, np.int64)] * len(queries)
-            size = len(self.inverse) if rows is None else min(int(rows), len(self.inverse))
             return [self._screened(query, top, np.asarray(out), size) for query, out in zip(queries, left_out, strict=True)]
 
         def score(start: int, stop: int, chosen: slice | np.ndarray) -> np.ndarray:

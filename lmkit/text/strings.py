@@ -12,7 +12,7 @@ import numpy as np
 from lmkit.errors import FormatError, InvalidParameterError
 
 MAXIMUM_SIZE = 2**31 - 1  # ids are int32
-_SCANS = 8
+_SCANS = 32
 """Look-ups of one string that scan all of them before the hash table is built: a command that asks for three words never compiles it."""
 
 
@@ -186,6 +186,12 @@ class StringTable:
         """Raise `error`, naming the first string that occurs twice and both its places. Builds the hash table."""
         self._built(error)
 
+    @property
+    def table(self) -> np.ndarray:
+        """uint64 (2 C,): the hash table, as numeric/_kernels_hash.py reads it; built when it is first asked for. Raises FormatError if a
+        string occurs twice."""
+        return self._table
+
     @functools.cached_property
     def _table(self) -> np.ndarray:
         return self._built(FormatError)
@@ -219,7 +225,7 @@ class StringTable:
     def _places(self, string: str) -> np.ndarray:
         """int64: where a string is, without a hash table: compared byte after byte with those of its length."""
         wanted = np.frombuffer(string.encode("utf-8", "surrogatepass"), np.uint8)
-        found = np.flatnonzero(np.diff(self._offsets) == len(wanted))
+        found = np.flatnonzero(self.bytes == len(wanted))
         for place, byte in enumerate(wanted):
             found = found[self._blob[self._offsets[found] + place] == byte]
         return found
