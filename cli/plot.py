@@ -1,4 +1,4 @@
-"""`lmkit plot`: pictures of a corpus."""
+"""`lmkit plot`: pictures of a corpus, and of word vectors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, plot_vectors, reading
 
 if TYPE_CHECKING:
     from lmkit.ngram.count_table import CountTable
@@ -21,7 +21,7 @@ _Order = Annotated[int, typer.Option("--order", "-o", help="Longest n-grams.", m
 
 @command.callback()
 def _group() -> None:
-    """Draw pictures of a corpus."""
+    """Draw pictures of a corpus, or of word vectors."""
 
 
 def _table(corpus: str | None, split: str | None, order: int) -> CountTable:
@@ -89,3 +89,6 @@ def counts_of_counts(
 
     counts_of_counts_plot(_table(corpus, split, order), out)
     output.result(f"Plot: {out}")
+
+
+command.command("vectors")(plot_vectors.command)
