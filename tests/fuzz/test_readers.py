@@ -33,7 +33,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     found = damage.seeds(folder)
     for name in NAMES:  # compiles what they need, so that the time limits below measure work
         (folder / name).write_bytes(found[name])
-        damage.use(folder / name)
+        damage.use_model(folder / name)
     return found
 
 

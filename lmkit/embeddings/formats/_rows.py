@@ -83,7 +83,8 @@ class Collector:
         `words` then has room for so many bytes more, and borders count from its beginning.
         """
         if self._filled == len(self._chunks[-1]):
-            self._chunks.append(_room(max(1, _CHUNK // (4 * self.dimensions)), self.dimensions))
+            size = min(_CHUNK, max(_CHUNK >> 6, 4 * self.dimensions * self.rows))  # grows with what was read
+            self._chunks.append(_room(max(1, size // (4 * self.dimensions)), self.dimensions))
             self._filled = 0
         vectors = self._chunks[-1][self._filled : self._filled + most]
         used = int(self.offsets[self.rows])
