@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lmkit.embeddings.fasttext import FastText as FastText
     from lmkit.embeddings.models import Word2Vec as Word2Vec
     from lmkit.embeddings.options import SentenceCap as SentenceCap
     from lmkit.embeddings.options import Sigmoid as Sigmoid
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Checkpoints": "training.checkpoint",
+    "FastText": "fasttext",
     "SentenceCap": "options",
     "Sigmoid": "options",
     "Variant": "options",

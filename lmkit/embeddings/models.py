@@ -139,7 +139,7 @@ class Word2Vec(Estimator):
             other = TrainingText(as_corpus(held_out, encoded.options), rows, settings.sample, settings.variant)
         parameters = new_parameters(objective, settings)
         if start is not None:
-            self._begin_with(start, rows, parameters)
+            self._begin_with(start, rows, parameters, objective)
         options = Options(report=report, held_out=other, patience=patience)
         self._train(Trainer(objective, text, settings, options, parameters), checkpoints, _identity(settings, encoded, rows, start))
         return self
@@ -174,7 +174,9 @@ class Word2Vec(Estimator):
 
     def settings(self) -> Settings:
         """The training that the parameters describe. Raises InvalidParameterError."""
-        variant = get_variant(self.compat)
+        return self._settings(get_variant(self.compat))
+
+    def _settings(self, variant: Variant) -> Settings:
         owner = type(self).__name__
         check_choice(owner, "model", self.model, MODELS)
         check_choice(owner, "loss", self.loss, LOSSES)
@@ -196,13 +198,16 @@ class Word2Vec(Estimator):
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:
         return make_objective(text, settings)
 
-    def _begin_with(self, start: WordVectors, rows: WordRows, parameters: Parameters) -> None:
-        """Copy vectors that are there already into the matrices."""
+    def _check_start(self, start: WordVectors) -> None:
         if start.dimensions != self.dim:
             raise InvalidParameterError(
                 f"The 'dim' parameter of {type(self).__name__} must be {start.dimensions}, as the vectors to begin with have. "
                 f"Got {self.dim} instead."
             )
+
+    def _begin_with(self, start: WordVectors, rows: WordRows, parameters: Parameters, objective: Objective) -> None:
+        """Copy vectors that are there already into the matrices."""
+        self._check_start(start)
         found = rows.words.find_packed(start.words.blob, start.words.offsets, -1)
         known = np.flatnonzero(found >= 0)
         parameters.input_matrix[found[known]] = start.matrix[known]

@@ -98,7 +98,7 @@ def _draw_targets(noise, kept, centre, targets):
 
 
 @kernel
-def _steps_of_pair(input, output, stride, a, b, targets, group, mask, sign, rate, steps, at, product, exponents):
+def steps_of_pair(input, output, stride, a, b, targets, group, mask, sign, rate, steps, at, product, exponents):
     """Phase 1 for two contexts (first floats a, b) and a group of targets: writes 16 steps. Returns the loss so far, see `_loss`."""
     t0 = targets[group] * stride
     t1 = targets[group + 1] * stride
@@ -237,7 +237,7 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
                 for i in range(0, count, 2):
                     two = 1 if i + 1 < count else 0
                     mask = load16(block.masks, 16 * (7 * two + size))
-                    product, exponents = _steps_of_pair(
+                    product, exponents = steps_of_pair(
                         input,
                         output,
                         stride,

@@ -35,6 +35,8 @@ OBJECTIVES = {
     # (model, loss) -> module and class
     ("skipgram", "ns"): ("lmkit.embeddings.training.negative_sampling", "SkipGram"),
     ("cbow", "ns"): ("lmkit.embeddings.training.negative_sampling", "Cbow"),
+    ("skipgram", "hs"): ("lmkit.embeddings.training.hierarchical", "skipgram_tree"),
+    ("cbow", "hs"): ("lmkit.embeddings.training.hierarchical", "TreeBags"),
 }
 
 LANES = 16  # floats that a kernel reads at once
