@@ -196,12 +196,14 @@ class VectorStore:
         from lmkit.text.spelling import close_spellings
 
         words = list(dict.fromkeys(words))
-        near = {word: close_spellings(word, self.words) for word in words[:5]}
-        hints = "; ".join(f"for {word!r}: {', '.join(close)}" for word, close in near.items() if close)
-        named = ", ".join(repr(word) for word in words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
+        near = [close_spellings(word, self.words) for word in words[:5]]
+        named = [repr(word) + (f" (near it: {', '.join(close)})" if close else "") for word, close in zip(words, near, strict=False)]
+        more = f" and {len(words) - 5:,} more" if len(words) > 5 else ""
         plural = "s" if len(words) > 1 else ""
-        step = f" Spelled nearly so are {hints}." if hints else " Check the spelling, or take vectors that have it (--model)."
-        return UnknownWordError(f"These vectors have no word{plural} {named}; they have {len(self):,} words.{step}", tuple(words))
+        step = "check the spelling, or take vectors that have it (--model)"
+        return UnknownWordError(
+            f"These vectors of {len(self):,} words have no word{plural} {', '.join(named)}{more}; {step}.", tuple(words)
+        )
 
     # What users type, and what to tell them
 

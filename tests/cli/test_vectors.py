@@ -76,7 +76,7 @@ def test_last_is_the_newest_vectors(run: Run, fails: Run, vectors: Path) -> None
 
 
 def test_bad_input(fails: Run, vectors: Path, tmp_path: Path) -> None:
-    assert "no words 'kingg', 'wooman'; they have 7 words. Spelled nearly so are for 'kingg': king; for 'wooman': woman" in fails(
+    assert "have no words 'kingg' (near it: king), 'wooman' (near it: woman); check the spelling" in fails(
         "analogy", "kingg", "man", "wooman", "--model", vectors, code=2
     )
     assert "no such file" in fails("neighbors", "king", "--model", tmp_path / "none.vectors")
