@@ -143,6 +143,8 @@ class QuantizedMatrix:
         errors = tensors.array(f"{name}.errors", np.float32, 1) if f"{name}.errors" in tensors else None
         if len(scales) != len(codes) or (errors is not None and len(errors) != len(codes)):
             raise FormatError(f"{tensors.path}: the 8-bit rows have not as many scales; the file is damaged, make it again.")
+        if not np.all((scales >= 0) & (scales < np.inf)):
+            raise FormatError(f"{tensors.path}: a scale of the 8-bit rows is no positive number; the file is damaged, make it again.")
         return cls(codes, scales, errors)
 
 

@@ -234,7 +234,9 @@ class VectorStore:
             elif self.counts is not None and 0 < self.counts[row] < RARE:
                 count = int(self.counts[row])
                 notes.append(f"{word!r} occurs only {count:,} time{'s' * (count > 1)} in the training text; expect a weak vector.")
-        total = 0 if self.counts is None else int(self.counts.sum())
+        corpus = self.made.get("corpus")
+        counted = 0 if self.counts is None else int(self.counts.sum())
+        total = max(counted, int((corpus.get("tokens") or 0) if isinstance(corpus, Mapping) else 0))  # counts may be of some words only
         if 0 < total < SMALL_CORPUS:
             notes.append(f"The vectors were trained on only {total:,} words; expect weak vectors (some millions give good ones).")
         return notes

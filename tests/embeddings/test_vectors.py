@@ -200,6 +200,8 @@ def test_caveats() -> None:
         "'rare' occurs only 49 times in the training text; expect a weak vector.",
         "'once' occurs only 1 time in the training text; expect a weak vector.",
     ]
+    part = WordVectors(["a"], np.eye(1), counts=np.array([55]), made={"corpus": {"tokens": 9_000_000}})
+    assert part.caveats(["a"]) == []
     assert "only 55 words" in WordVectors(["a"], np.eye(1), counts=np.array([55])).caveats(["a"])[0]
 
 
@@ -253,6 +255,24 @@ def test_damaged_files(tmp_path: Path) -> None:
         _container.write_container(tmp_path / "d", "vectors", {"text": None}, tensors)
         with pytest.raises(FormatError, match=message):
             lmkit.load(tmp_path / "d")
+
+
+def test_damaged_scales(tmp_path: Path) -> None:
+    vectors = make(4).quantize()
+    assert vectors.quantized is not None
+    for bad in (np.nan, -1.0, np.inf):
+        vectors.quantized.scales[2] = bad
+        tensors = {**vectors.quantized.to_tensors("vectors"), **vectors.words.tensors("words")}
+        _container.write_container(tmp_path / "d", "vectors", {}, tensors)
+        with pytest.raises(FormatError, match="scale of the 8-bit rows"):
+            lmkit.load(tmp_path / "d")
+
+
+def test_nothing_to_search_in() -> None:
+    vectors = make(6)
+    assert vectors.most_similar("w1", restrict=[]) == []
+    assert vectors.most_similar("w0", restrict=1) == []
+    assert len(vectors.most_similar("w0", top=100)) == 5
 
 
 def test_a_word_twice_in_a_file_is_noticed_when_it_is_asked_for(tmp_path: Path) -> None:
