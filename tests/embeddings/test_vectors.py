@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -236,6 +237,15 @@ def test_files(form: str, tmp_path: Path) -> None:
         assert again.subwords is not None
         assert again.vector("zzzz").tolist() == [1] * 12
     assert again.info()["words"] == 60
+
+
+def test_the_formats_page_names_every_tensor(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parent.parent.parent / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:words|vectors|context|tree|subwords)\.\w+)`", page))
+    ones = np.ones((6, 12), np.float32)
+    subwords = Subwords(NgramOptions(buckets=99), ones, kept=np.arange(6), word_vectors=ones)
+    make(6, context=ones, tree=ones[1:], subwords=subwords).screened().save(tmp_path / "x.vectors")
+    assert set(_container.read_container(tmp_path / "x.vectors")) == named
 
 
 def test_damaged_files(tmp_path: Path) -> None:
