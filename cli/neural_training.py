@@ -224,7 +224,7 @@ def _report(
         return
     from lmkit.evaluation.perplexity import Accounting
 
-    validation = None if held_out is None else Accounting.from_events(model.score(held_out))
+    validation = None if held_out is None else Accounting.from_events(model.score(held_out, model.default_state))
     if json:
         output.result_json(
             {
