@@ -86,7 +86,7 @@ def opened(entries: Sequence[Contestant]) -> Iterator[WordVectors]:
     from lmkit_cli import vectors
 
     for entry in entries:
-        yield vectors.open_vectors(entry.path)[0]
+        yield vectors.open_vectors(entry.path, "name files to take others")[0]
 
 
 def compare_all(

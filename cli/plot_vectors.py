@@ -62,7 +62,7 @@ def command(
     entries = [*(words or ()), *(pairs or ()), *(more or ())]
     if model is not None and (words or pairs) and _is_no_path(model):  # `--words king queen`: without a model queen stands in its place
         entries, model = [*entries, model], None
-    loaded, name = vectors.open_vectors(model)
+    loaded, name = vectors.open_vectors(model, "name a file to take others")
     typed, joined = _typed(entries, loaded)
     joined += _related(relation or (), loaded)
     shown = [*typed, *_near(typed, neighbors, loaded), *_frequent(loaded, skip, top)]

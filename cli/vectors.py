@@ -29,8 +29,10 @@ Restrict = Annotated[
 ]
 
 
-def open_vectors(name: str | None) -> tuple[WordVectors, str]:
+def open_vectors(name: str | None, others: str = "--model takes others") -> tuple[WordVectors, str]:
     """The vectors that a command asks, and how to call them; the starter vectors, with a note that says so, if no name was given.
+
+    others : how the command takes other vectors, for that note.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def open_vectors(name: str | None) -> tuple[WordVectors, str]:
         from lmkit.embeddings import starter
 
         vectors = starter.load()
-        output.note(f"Starter vectors: {starter.describe(vectors)}; --model takes others.")
+        output.note(f"Starter vectors: {starter.describe(vectors)}; {others}.")
         return vectors, "starter"
     import lmkit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container
 
 RELATIONS: dict[str, tuple[tuple[str, str], ...]] = {
     # the countries of figure 2 of Mikolov et al. 2013b, with Poland to Portugal as there
@@ -55,7 +55,7 @@ RELATIONS: dict[str, tuple[tuple[str, str], ...]] = {
 """Named sets of pairs, all in lower case."""
 
 
-def known_pairs(name: str, words: Sequence[str] | set[str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def known_pairs(name: str, words: Container[str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The pairs of a relation that are among the words, spelled as there (France where there is no france), and those that are not."""
     known, unknown = [], []
     for pair in RELATIONS[name]:
