@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.encoding import EncodedStream
     from lmkit.text.options import TextOptions
+    from lmkit.text.sources import TextSource
 
 _BLOCK_SENTENCES = 1 << 16
+
+
+class State(enum.StrEnum):
+    reset = "reset"
+    carry = "carry"
 
 
 def command(
@@ -45,6 +52,13 @@ def command(
     per_word: Annotated[
         bool, typer.Option("--per-word", help="Print each token's log10 probability, the length of the n-gram found, the back-off paid.")
     ] = False,
+    state: Annotated[
+        State | None,
+        typer.Option(
+            help="Begin each sentence anew, or carry what a network remembers on to the next; n-grams remember nothing beyond an end.",
+            show_default="as the model was trained",
+        ),
+    ] = None,
     as_tool: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +90,8 @@ def command(
     entries = []
     for path in map(reading.model_path, models):
         model = lmkit.load(path)
-        entries.append(_Entry(path, model, reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines)))
+        how = state.value if state is not None else getattr(model, "default_state", "reset")
+        entries.append(_Entry(path, model, reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines), how))
     groups: dict[TextOptions, list[_Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.options, []).append(entry)
@@ -105,6 +120,9 @@ def command(
         output.result_json(results[0] | about if len(results) == 1 else about | {"models": results})
         return
     output.result(("\n" if per_word else "") + (entries[0].total.render() if len(entries) == 1 else _comparison(entries)))
+    for entry in entries:
+        if entry.state == "carry":
+            output.note(f"Note: {entry.path} carries its state from sentence to sentence; --state reset begins each anew.")
     for note in notes:
         output.note(f"Note: {note}")
 
@@ -116,6 +134,7 @@ class _Entry:
     path: Path
     model: NgramLanguageModel
     options: TextOptions
+    state: str = "reset"
     accounting: Accounting | None = None
     words: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
@@ -125,7 +144,18 @@ class _Entry:
         return self.accounting
 
     def result(self) -> dict[str, Any]:
-        return self.total.to_dict() | {"model": str(self.path)}
+        return self.total.to_dict() | {"model": str(self.path), "state": self.state}
+
+    def add_up(self, source: TextSource, threads: int | None) -> tuple[str, ...] | None:
+        """Score a whole text by its sums alone, and return the notes of its reading; None if the model can't."""
+        from lmkit.evaluation.perplexity import Accounting
+        from lmkit.protocols import SumsScores
+
+        summed = self.model.sum_scores(source, self.options, threads) if isinstance(self.model, SumsScores) else None
+        if summed is None:
+            return None
+        self.accounting = Accounting.from_sums(summed[0], self.model)
+        return summed[1]
 
     def add(self, events: ScoredEvents) -> None:
         from lmkit.evaluation.perplexity import Accounting
@@ -141,11 +171,15 @@ def _score(group: Sequence[_Entry], text: _Text, threads: int | None, per_word: 
     ------
     InputError : for a text without tokens.
     """
+    if not per_word and len(group) == 1 and (source := text.whole_source()) is not None:
+        notes = group[0].add_up(source, threads)
+        if notes is not None:
+            return notes
     longest = max(getattr(entry.model, "order_", 1) for entry in group)
-    for part, known in text.parts(longest - 1):
+    for part, known in text.parts(longest - 1, whole=any(entry.state == "carry" for entry in group)):
         scores = []
         for entry in group:
-            events = entry.model.score(part, threads=threads)[known:]
+            events = entry.model.score(part, state=entry.state, threads=threads)[known:]
             entry.add(events)
             scores.append(events)
         if per_word:
@@ -176,15 +210,28 @@ class _Text:
     def is_one_sentence(self) -> bool:
         return self.spec == "-" and not self._options.sentence_boundaries
 
-    def parts(self, history: int) -> Iterator[tuple[EncodedCorpus, int]]:
+    def whole_source(self) -> TextSource | None:
+        """The text as it lies in files; None for a part of it, for the catalogue's corpora, and for standard input, which is read once."""
+        if self.spec == "-" or self._split not in (None, "all") or reading.is_in_catalogue(self.spec):
+            return None
+        from lmkit.text.sources import open_source
+
+        return open_source(reading.split_off(self.spec)[0])
+
+    def parts(self, history: int, whole: bool = False) -> Iterator[tuple[EncodedCorpus, int]]:
         """(part, n): the first n tokens of the part were scored before and stand there as the history of the others.
 
-        history : how many tokens back a model looks.
+        history : how many tokens back a model looks. whole : one part, since a state is carried through the text.
         """
         if self.spec == "-":
-            from lmkit.text.encoding import encode_stream
+            from lmkit.text.encoding import encode, encode_stream
             from lmkit.text.sources import open_source
 
+            if whole:
+                corpus = encode(open_source("-"), self._options)
+                self.notes = corpus.notes
+                yield corpus, 0
+                return
             stream = encode_stream(open_source("-"), self._options)
             yield from _with_history(stream, history) if self.is_one_sentence else ((corpus, 0) for corpus in stream)
             self.notes = stream.notes
@@ -193,8 +240,9 @@ class _Text:
 
         corpus = lmkit_corpora.load_corpus(self.spec, split=self._split, options=self._options)
         self.notes = corpus.notes
-        for start in range(0, max(corpus.n_sentences, 1), _BLOCK_SENTENCES):
-            yield corpus.sentence_range(start, min(start + _BLOCK_SENTENCES, corpus.n_sentences)), 0
+        block = max(corpus.n_sentences, 1) if whole else _BLOCK_SENTENCES
+        for start in range(0, max(corpus.n_sentences, 1), block):
+            yield corpus.sentence_range(start, min(start + block, corpus.n_sentences)), 0
 
 
 def _with_history(stream: EncodedStream, history: int) -> Iterator[tuple[EncodedCorpus, int]]:

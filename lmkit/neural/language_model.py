@@ -241,14 +241,14 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         trained = (self.metadata_.get("recipe") or {}).get("text", "streams") if hasattr(self, "metadata_") else "streams"
         return "reset" if trained == "sentences" else "carry"
 
-    def score(self, corpus: Any, state: Literal["reset", "carry"] | None = None, threads: int | None = None) -> ScoredEvents:
+    def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
         """Score every token of a text, and the end of every sentence.
 
         Parameters
         ----------
         corpus : as for `fit`.
-        state : "reset" begins each sentence (each document, in continuous text) anew, "carry" goes on where the last one ended. None
-            reads as the model was trained: see `default_state`.
+        state : "reset" begins each sentence (each document, in continuous text) anew, "carry" goes on where the last one ended: as a
+            model trained on streams is used to (see `default_state`).
         threads : by default all cores. The result is the same for any number, to the bit.
         """
         self._check_fitted("network_")
@@ -257,12 +257,12 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         scores = np.empty(0)
         if len(text.stream):
             with ThreadWorkers(threads or self.threads) as workers:
-                scores = self._score(text, (state or self.default_state) == "carry", workers)
+                scores = self._score(text, state == "carry", workers)
         return ScoredEvents.of_corpus(encoded, self.vocabulary_, scores, ends=self.text_options_.sentence_boundaries)
 
     def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity of a text, as `score` reads it; see `ScoredEvents.perplexity`."""
-        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
+        """Perplexity of a text, read as the model was trained (`default_state`); see `ScoredEvents.perplexity`."""
+        return self.score(text, self.default_state).perplexity(include_oov=include_oov, include_ends=include_ends)
 
     def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
         """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""

@@ -1,0 +1,115 @@
+"""`lmkit train-rnn` and `train-nnlm`, and the other commands on their models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SMALL = ["--hidden", 12, "--epochs", 2, "--batch", 4, "--seed", 1, "--threads", 1]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, text: Path, other_text: Path) -> Path:
+    from lmkit_cli import app
+
+    target = tmp_path_factory.mktemp("rnn") / "m.lm"
+    words = [
+        "train-rnn",
+        text,
+        "--layers",
+        1,
+        *SMALL,
+        "--valid",
+        other_text,
+        "--out",
+        target,
+        "--log",
+        target.with_suffix(".jsonl"),
+        "--quiet",
+    ]
+    assert app.run([str(word) for word in words]) == 0
+    return target
+
+
+def test_train_rnn_says_how_it_went(run, text: Path, other_text: Path, tmp_path: Path) -> None:
+    target = tmp_path / "m.lm"
+    outcome = run("train-rnn", text, "--cell", "gru", "--layers", 1, *SMALL, "--valid", other_text, "--out", target)
+    assert outcome.code == 0, outcome.err
+    assert "400 sentences" in outcome.out
+    assert [line.split()[0] for line in outcome.out.splitlines() if line.strip()[:1].isdigit()] == ["1.00", "2.00"]
+    assert "Perplexity of the valid text" in outcome.out
+    assert "the state carried from sentence to sentence" in outcome.out
+    for command in ("perplexity", "predict", "generate"):
+        assert f"lmkit {command} {target}" in outcome.err
+    assert not target.with_name("m.lm.checkpoint").exists()
+
+
+def test_the_log_is_json_lines(trained: Path) -> None:
+    records = [json.loads(line) for line in trained.with_suffix(".jsonl").read_text().splitlines()]
+    assert [record["event"] for record in records if record["event"] == "validation"] == ["validation"] * 2
+    assert all(record["valid_perplexity"] > 1 for record in records if record["event"] == "validation")
+
+
+def test_perplexity_says_whether_the_state_is_carried(run, trained: Path, other_text: Path) -> None:
+    carried, reset = run("perplexity", trained, other_text, "--json"), run("perplexity", trained, other_text, "--state", "reset", "--json")
+    assert (carried.json["state"], reset.json["state"]) == ("carry", "reset")
+    assert carried.json["perplexity"] != reset.json["perplexity"]
+    assert carried.json["tokens"] == reset.json["tokens"]
+    assert "--state reset begins each anew" in run("perplexity", trained, other_text).err
+    by_word = run("perplexity", trained, other_text, "--per-word")
+    assert by_word.code == 0
+    assert "(unknown word)" in by_word.out
+
+
+def test_predict_generate_info(run, trained: Path) -> None:
+    words = run("predict", trained, "the cat", "--top", 3, "--json").json["next_words"]
+    assert len(words) == 3
+    assert words[0]["ngram_length"] is None
+    first = run("generate", trained, "--prompt", "the", "--seed", 3, "--max-tokens", 8)
+    assert first.code == 0
+    assert first.out.startswith("the ")
+    assert first.out == run("generate", trained, "--prompt", "the", "--seed", 3, "--max-tokens", 8).out
+    card = run("info", trained, "--json").json
+    assert (card["kind"], card["architecture"]["cell"], card["architecture"]["hidden"]) == ("recurrent", "lstm", 12)
+
+
+def test_train_nnlm(run, text: Path, other_text: Path, tmp_path: Path) -> None:
+    target = tmp_path / "w.lm"
+    outcome = run("train-nnlm", text, "--window", 2, *SMALL, "--embedding", 6, "--direct", "--valid", other_text, "--out", target, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["kind"] == "window"
+    assert run("perplexity", target, other_text, "--json").json["perplexity"] == pytest.approx(outcome.json["validation"]["perplexity"])
+    assert run("predict", target, "the cat").code == 0
+
+
+def test_presets_can_be_changed(run, text: Path, tmp_path: Path) -> None:
+    words = ["train-rnn", text, "--preset", "zaremba-small", "--hidden", 8, "--epochs", 1, "--out", tmp_path / "m.lm", "--json"]
+    card = run(*words).json
+    assert card["architecture"]["hidden"] == 8
+    assert card["recipe"]["optimizer"] == "sgd"
+    assert card["recipe"]["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--learning-rate", "0"], "--learning-rate must be a finite number above 0, not 0.0."),
+        (["--learning-rate", "inf"], "--learning-rate must be a finite number above 0, not inf."),
+        (["--cell", "lstn"], "--cell must be one of 'lstm', "),
+        (["--preset", "zaremba"], "--preset must be one of 'zaremba-small', "),
+        (["--optimizer", "sdg"], "must be one of 'sgd', "),
+    ],
+)
+def test_wrong_calls(fails, text: Path, tmp_path: Path, words: list[str], sentence: str) -> None:
+    assert sentence in fails("train-rnn", text, "--out", tmp_path / "m.lm", *words, code=2)
+
+
+def test_nothing_to_resume(fails, text: Path, tmp_path: Path) -> None:
+    assert "there is no checkpoint to go on from" in fails("train-rnn", text, "--out", tmp_path / "m.lm", "--resume", code=2)
+
+
+def test_too_little_text(fails, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a b c\n")
+    assert "too few for 20 streams" in fails("train-rnn", tmp_path / "t.txt", "--out", tmp_path / "m.lm", "--quiet")
