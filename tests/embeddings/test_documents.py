@@ -140,6 +140,18 @@ def test_in_a_pipeline(tmp_path: Any) -> None:
     assert frame.shape == (0, 6)
 
 
+def test_vectors_trained_on_the_documents_themselves() -> None:
+    from lmkit.embeddings import Word2Vec
+
+    estimator = Word2Vec(dim=4, min_count=1, epochs=1, threads=1)
+    model = DocumentVectorizer(estimator).fit([["a", "b", "a"], ["b", "c"]])
+    assert set(model.vectors_) == {"a", "b", "c"}
+    assert not hasattr(estimator, "vectors_")  # a clone was trained
+    vectors = model.vectors_
+    np.testing.assert_allclose(model.transform([["a", "c"]])[0], (vectors["a"] + vectors["c"]) / 2, rtol=1e-5)
+    assert clone(model).vectors.get_params() == estimator.get_params()
+
+
 DATA_FREE = [
     "check_estimator_cloneable",
     "check_estimator_tags_renamed",
