@@ -15,7 +15,7 @@ FAMILIES = {
     "ngram": "n-gram",
     "mixture": "mixture",
     "recurrent": "recurrent",
-    "fixed-window": "fixed window",
+    "window": "fixed window",
     "vectors-lm": "embedding",
 }
 

@@ -10,7 +10,7 @@ from lmkit.comparison.plan import Entry, Task
 
 LABEL = "recurrent"
 _SHAPE = {"layers": 1, "hidden": 200, "tied": True}
-_LAST_STEPS = 0.9
+LAST_STEPS = 0.9
 """Share of its time that a net trains; the rest is for compiling, the last validation and the file."""
 
 ENTRIES = (
@@ -26,7 +26,7 @@ def train(entry: Entry, task: Task) -> Cost:
     from lmkit.neural.recipe import Recipe
     from lmkit.neural.recurrent import Architecture
 
-    recipe = Recipe(epochs=100, minutes=_LAST_STEPS * task.seconds / 60, patience=3)
+    recipe = Recipe(epochs=100, minutes=LAST_STEPS * task.seconds / 60, patience=3)
     model = RecurrentLanguageModel(Architecture(**entry.settings), recipe, seed=task.seed, threads=task.threads)
     model.fit(task.train, valid=task.valid, vocabulary=task.vocabulary)
     model.save(task.path)
