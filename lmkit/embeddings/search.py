@@ -23,6 +23,7 @@ COSMUL_EPSILON = 1e-6
 
 _GROUP = 64
 _BLOCK_SCORES = 1 << 22  # 16 MB of float32: stays near the processor while its best are picked
+_BLOCK_NUMBERS = 1 << 23
 _NORM_ROWS = 1 << 14
 _SCREENED = 4  # queries; more are faster as a product of matrices
 _SCREENED_NUMBERS = 1 << 22  # smaller matrices are read in a moment, sooner than the screen's kernel is loaded
@@ -137,7 +138,8 @@ class RowSearch:
         return first[order], exact[order]
 
     def _exact(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.matrix[rows] @ query * self.inverse[rows])
+        pieces = [rows[start : start + _NORM_ROWS] for start in range(0, len(rows), _NORM_ROWS)]  # all of them, if the codes say little
+        return np.concatenate([self.matrix[piece] @ query * self.inverse[piece] for piece in pieces] or [np.empty(0, np.float32)])
 
     def best_rows(
         self,
@@ -160,6 +162,8 @@ class RowSearch:
         for first in range(0, n, queries_a_block):
             last = min(first + queries_a_block, n)
             rows_a_block = max(_BLOCK_SCORES // (last - first), _GROUP)
+            if listed is not None or not isinstance(self.matrix, np.ndarray):  # rows are copied or made from codes
+                rows_a_block = min(rows_a_block, max(_BLOCK_NUMBERS // self.matrix.shape[1], _GROUP))
             pieces: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(first, last)]
             for start in range(0, size, rows_a_block):
                 stop = min(start + rows_a_block, size)

@@ -35,6 +35,7 @@ def test_blocks_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(search, "_BLOCK_SCORES", 1 << 22)
         whole = rows.nearest(queries, 9, exclude=exclude, rows=chosen)
         monkeypatch.setattr(search, "_BLOCK_SCORES", 256)
+        monkeypatch.setattr(search, "_BLOCK_NUMBERS", 100)
         parts = rows.nearest(queries, 9, exclude=exclude, rows=chosen)
         for (a, x), (b, y), query, left_out in zip(whole, parts, queries, exclude, strict=True):
             allowed = None if chosen is None else list(range(950)) if isinstance(chosen, int) else chosen.tolist()
@@ -64,6 +65,22 @@ def test_upper_bounds_are_bounds(dimensions: int) -> None:
             assert bounds.shape == (150,)
             assert np.all(bounds >= cosines)
             assert np.all(bounds - cosines <= 2 * quantized.errors[:150] + 1e-3)  # and not far above
+
+
+def test_a_screen_that_says_little_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_SCREENED_NUMBERS", 0)
+    monkeypatch.setattr(search, "_NORM_ROWS", 70)
+    rng = np.random.default_rng(5)
+    matrix = rng.standard_normal((500, 6)).astype(np.float32)
+    matrix[:, 0] = 3000  # one number takes the scale, so that all other codes are 0
+    inverse = inverse_norms(row_norms(matrix))
+    rows = RowSearch(matrix, inverse, QuantizedMatrix.from_matrix(matrix))
+    query = matrix[3] - matrix[7]
+    query /= np.linalg.norm(query)
+    ((found, scores),) = rows.nearest(query[None], 8, exclude=[np.array([3])])
+    cosines = search_twin.cosines(matrix, query)
+    assert found.tolist() == search_twin.ranked(cosines, 8, [3])
+    np.testing.assert_allclose(scores, cosines[found], atol=1e-6)
 
 
 def test_products_of_the_kernel_are_exact() -> None:
