@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lmkit.embeddings.documents import DocumentVectorizer as DocumentVectorizer
     from lmkit.embeddings.fasttext import FastText as FastText
     from lmkit.embeddings.models import Word2Vec as Word2Vec
     from lmkit.embeddings.options import SentenceCap as SentenceCap
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Checkpoints": "training.checkpoint",
+    "DocumentVectorizer": "documents",
     "FastText": "fasttext",
     "SentenceCap": "options",
     "Sigmoid": "options",
