@@ -82,7 +82,8 @@ def _one_by_sixteen(hidden, h0, weight, starts, size, sums):
 @kernel
 def _products_float32(hidden, weight, first, last, out):
     rows, size = hidden.shape
-    flat_hidden, flat_weight = hidden.reshape(-1), weight.reshape(-1)
+    flat_hidden, flat_weight, flat_out = hidden.reshape(-1), weight.reshape(-1), out.reshape(-1)
+    stride = np.uint64(out.shape[1])
     sums = np.empty(16, np.float32)
     whole = size - size % 16
     in_fours = rows - rows % 4
@@ -91,10 +92,15 @@ def _products_float32(hidden, weight, first, last, out):
             for word in range(block, min(block + _WORDS, last), 4):
                 for row in range(row_block, min(row_block + _ROWS, in_fours), 4):
                     _four_by_four(flat_hidden, row, rows - 1, flat_weight, word, last - 1, size, sums)
-                    for r in range(4):
-                        for w in range(min(4, last - word)):
-                            tail = _tail(flat_hidden, row + r, flat_weight, word + w, whole, size)
-                            out[row + r, word + w - first] = sums[4 * r + w] + tail
+                    if whole < size:
+                        for r in range(4):
+                            for w in range(min(4, last - word)):
+                                sums[4 * r + w] += _tail(flat_hidden, row + r, flat_weight, word + w, whole, size)
+                    valid = np.uint64(min(4, last - word))
+                    for r in range(np.uint64(4)):  # unsigned: Numba tests no index for being negative
+                        target = flat_out[np.uint64(row + r) * stride + np.uint64(word - first) :]
+                        for w in range(valid):
+                            target[w] = sums[np.uint64(4) * r + w]
     starts = np.empty(16, np.int64)
     for row in range(in_fours, rows):
         for word in range(first, last, 16):
