@@ -174,6 +174,12 @@ class TestPage:
         assert len(data["names"]) == 8
         assert data["count"] == 2
 
+    def test_a_large_map_leads_from_word_to_word(self) -> None:
+        model = WordVectors([f"w{i}" for i in range(400)], np.random.default_rng(4).normal(size=(400, 5)).astype(np.float32))
+        data = page_data(word_map(model, list(model.words)[:250], method="pca"), model, "t", 5)
+        assert data["names"] == list(model.words)[:250]
+        assert data["among"] == "the words on this map"
+
     def test_it_asks_nothing_of_the_network(self, vectors: WordVectors, tmp_path: Path) -> None:
         text = self.page(vectors, tmp_path).read_text(encoding="utf-8")
         assert "default-src 'none'" in text

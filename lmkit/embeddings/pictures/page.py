@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 _STEPS = 65_535  # points are written as whole numbers up to this: finer than any screen
 
 
+_LARGE = 200
+"""From so many words on, neighbours are looked for on the map itself, so that one can go from word to word."""
+
+
 def write_page(shown: WordMap, vectors: WordVectors, path: str | os.PathLike[str], title: str, neighbours: int = 10) -> None:
     """Write the page.
 
     Parameters
     ----------
-    vectors : whose nearest words are listed for each word of the map; they may lie outside the map.
+    vectors : whose nearest words are listed for each word of the map: of all words, or, on a map of 200 or more, of those on it.
     neighbours : how many are listed.
 
     Raises
@@ -39,7 +43,8 @@ def write_page(shown: WordMap, vectors: WordVectors, path: str | os.PathLike[str
 
 def page_data(shown: WordMap, vectors: WordVectors, title: str, neighbours: int) -> dict[str, Any]:
     """What the page's script reads: words, whole-number points, and for each word its neighbours as numbers into `names`."""
-    found = vectors.neighbours(shown.words, top=neighbours)
+    on_map = len(shown.words) >= _LARGE
+    found = vectors.neighbours(shown.words, top=neighbours, restrict=shown.words if on_map else None)
     names = list(dict.fromkeys([*shown.words, *(near.word for row in found for near in row)]))
     place = {word: number for number, word in enumerate(names)}
     span = np.ptp(shown.points, axis=0).max() or 1.0  # one scale for both axes, so that angles stay what they are
@@ -50,6 +55,7 @@ def page_data(shown: WordMap, vectors: WordVectors, title: str, neighbours: int)
         "title": title,
         "method": shown.method,
         "explained": shown.explained,
+        "among": "the words on this map" if on_map else f"all {len(vectors):,} words",
         "span": _STEPS,
         "names": names,
         "count": len(shown.words),
