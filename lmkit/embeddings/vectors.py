@@ -305,6 +305,19 @@ class WordVectors(VectorStore):
             "made": self.made,
         }
 
+    def to_gensim(self) -> Any:
+        """gensim's KeyedVectors, or FastTextKeyedVectors where there are subwords; see `lmkit.embeddings.formats.to_gensim`."""
+        from lmkit.embeddings.formats import to_gensim
+
+        return to_gensim(self)
+
+    @classmethod
+    def from_gensim(cls, model: Any) -> WordVectors:
+        """From gensim's KeyedVectors or a model that has them; see `lmkit.embeddings.formats.from_gensim`."""
+        from lmkit.embeddings.formats import from_gensim
+
+        return from_gensim(model)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write lmkit's own file (docs/file-formats.md), which opens at once however large it is.
 

@@ -27,7 +27,7 @@ def test_keyed_vectors_answer_as_ours(vectors: WordVectors) -> None:
 
 def test_there_and_back(vectors: WordVectors, with_subwords: WordVectors) -> None:
     for original in (vectors, with_subwords):
-        back = from_gensim(to_gensim(original))
+        back = WordVectors.from_gensim(original.to_gensim())
         assert back.words == original.words
         assert np.array_equal(back.matrix, original.matrix)
         assert back.counts.tolist() == original.counts.tolist()
