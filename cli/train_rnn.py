@@ -20,7 +20,7 @@ class InitialState(enum.StrEnum):
 def command(
     corpus: options.Corpus = None,
     cell: Annotated[
-        str | None, typer.Option(help="lstm, lstm-peephole, gru, gru-reset-before, elman, elman-relu.", show_default="lstm")
+        str | None, typer.Option(help="lstm, lstm-peephole, gru, gru-reset-before, elman, elman-relu, jordan.", show_default="lstm")
     ] = None,
     layers: Annotated[int | None, typer.Option(help="Number of layers.", min=1, show_default="2")] = None,
     hidden: Annotated[int | None, typer.Option(help="Units of a layer.", min=1, show_default="200")] = None,
@@ -93,7 +93,7 @@ def command(
     seed: options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
-    """Train a recurrent language model on a corpus: LSTM, GRU or Elman.
+    """Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan.
 
     A training that is interrupted, by Ctrl-C or by force, goes on with --resume from its last checkpoint and ends with the same weights.
     """

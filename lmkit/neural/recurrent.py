@@ -67,6 +67,8 @@ class Architecture:
         check_float("RecurrentLanguageModel", "forget_bias", self.forget_bias)
         if self.scale is not None:
             check_float("RecurrentLanguageModel", "scale", self.scale, minimum=0, open_minimum=True)
+        if get_cell(self.cell).is_alone and self.layers > 1:
+            raise InvalidParameterError(f"A network of {self.cell} cells has one layer. Got {self.layers}: take --layers 1.")
         if self.tied and self.embedding_size != self.hidden:
             raise InvalidParameterError(
                 f"Tied weights need an embedding as wide as the hidden layer. Got embedding {self.embedding_size}, hidden {self.hidden}: "
@@ -146,6 +148,8 @@ class RecurrentNetwork:
         self.excluded = tuple(excluded)
         self.is_packed = False  # for reading
         self.output: OutputLayer = output_from(shape.output, request)
+        for layer in self.layers:
+            layer.attach(self.output)
         self.initial = self._initial_states() if shape.initial_state == "learned" else []
         self.parameters: list[Parameter] = [
             *self.embedding.parameters,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from reference import neural_twin
 
+from lmkit.errors import InvalidParameterError
 from lmkit.neural.batching import ContiguousStreams, TrainingText
-from lmkit.neural.layers import CELLS
+from lmkit.neural.layers import CELLS, get_cell
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.recurrent import Architecture, RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
@@ -16,7 +17,8 @@ VOCABULARY, TEXTS, STEPS = 11, 3, 4  # unequal, and unlike all sizes of layers
 
 
 def make(cell: str, dtype: type = np.float64, excluded: tuple[int, ...] = (), **shape) -> tuple[RecurrentNetwork, list]:
-    architecture = Architecture(cell=cell, **{"layers": 2, "hidden": 5, "embedding": 7, "scale": 0.6, **shape})
+    layers = 1 if get_cell(cell).is_alone else 2
+    architecture = Architecture(cell=cell, **{"layers": layers, "hidden": 5, "embedding": 7, "scale": 0.6, **shape})
     network = RecurrentNetwork(architecture, np.ones(VOCABULARY, np.int64), excluded, 3, dtype)
     network.begin(TEXTS * STEPS, TEXTS, 2)
     for parameter in network.parameters:  # what begins at zero or one shows nothing
@@ -79,7 +81,7 @@ def test_gradients_of_tied_weights() -> None:
         check_by_differences(network, batches[0], workers)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", neural_twin.CELLS)
 def test_loss_and_gradients_are_those_of_the_twin(cell: str) -> None:
     network, batches = make(cell)
     weights = {parameter.name: parameter.value for parameter in network.parameters}
@@ -101,6 +103,26 @@ def test_loss_and_gradients_are_those_of_the_twin(cell: str) -> None:
             assert loss == pytest.approx(expected, rel=1e-12)
             for parameter in network.parameters:
                 np.testing.assert_allclose(full_gradient(parameter), totals[parameter.name], atol=1e-13, err_msg=parameter.name)
+
+
+def test_a_jordan_net_feeds_back_the_mean_output_vector() -> None:
+    network, batches = make("jordan")
+    weights = {parameter.name: parameter.value for parameter in network.parameters}
+    with ThreadWorkers(1) as workers:
+        loss = network.train_step(batches[0], 0, workers)
+    shard = batches[0].shards[0]  # of one text
+    inputs, targets = batches[0].inputs[shard.rows], batches[0].targets[shard.rows]
+    assert shard.n_texts == 1
+    found = neural_twin.jordan_losses(weights, inputs, targets)
+    network.pack_for_reading()
+    states = network.zero_states(1)
+    hidden = network.read(inputs, states, shard)
+    np.testing.assert_allclose(-network.output.score(hidden, targets), found, rtol=1e-9)
+    assert loss > 0
+    with pytest.raises(InvalidParameterError, match="has one layer"):
+        Architecture(cell="jordan", layers=2)
+    with pytest.raises(InvalidParameterError, match="full softmax"):
+        make("jordan", output="classes")
 
 
 def test_float32_stays_near_float64() -> None:

@@ -110,7 +110,7 @@ def test_states_are_not_changed_by_advancing(model: RecurrentLanguageModel) -> N
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_files_give_the_same_scores(tmp_path: Path, cell: str) -> None:
-    shape = Architecture(cell=cell, layers=2, hidden=6, initial_state="learned")
+    shape = Architecture(cell=cell, layers=1 if cell == "jordan" else 2, hidden=6, initial_state="learned")
     fitted = RecurrentLanguageModel(shape, RECIPE, threads=1).fit(words(30))
     fitted.save(tmp_path / "m")
     loaded = lmkit.load(tmp_path / "m")

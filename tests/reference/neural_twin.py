@@ -156,3 +156,17 @@ def loss_and_gradients(
                 gradients[f"rnn.{name}_l{k}"] += value
         gradients["encoder.weight"][inputs[t]] += d
     return loss, gradients, states
+
+
+def jordan_losses(weights: Weights, inputs: Array, targets: Array) -> Array:
+    """Loss of each step of one text under a Jordan net, from a zero state, (T,)."""
+    feedback = np.zeros(weights["rnn.weight_hh_l0"].shape[1])
+    losses = []
+    for token, target in zip(inputs, targets, strict=True):
+        x = weights["encoder.weight"][token]
+        h = np.tanh(weights["rnn.weight_ih_l0"] @ x + weights["rnn.weight_hh_l0"] @ feedback + weights["rnn.bias_ih_l0"])
+        p = np.exp(weights["decoder.weight"] @ h + weights["decoder.bias"])
+        p /= p.sum()
+        feedback = p @ weights["decoder.weight"]
+        losses.append(-np.log(p[target]))
+    return np.array(losses)

@@ -20,6 +20,7 @@ CELLS = {
     "gru-reset-before": ("lmkit.neural.layers.gru", "ResetBeforeGRU"),
     "elman": ("lmkit.neural.layers.elman", "Elman"),
     "elman-relu": ("lmkit.neural.layers.elman", "RectifiedElman"),
+    "jordan": ("lmkit.neural.layers.jordan", "Jordan"),
 }
 
 

@@ -35,6 +35,7 @@ class RecurrentLayer(abc.ABC):
 
     gates: int
     states: tuple[str, ...] = ("h",)
+    is_alone = False  # whether the cell stands in one layer only
 
     def __init__(
         self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
@@ -50,6 +51,9 @@ class RecurrentLayer(abc.ABC):
         self._packed_forward = gemm.empty_packed(hidden_size, units, self.dtype)
         self._packed_backward = gemm.empty_packed(units, hidden_size, self.dtype)
         self._packed_input: np.ndarray | None = None
+
+    def attach(self, output: Any) -> None:  # noqa: B027 - most cells know nothing of it
+        """Told the output layer above, once."""
 
     # -- buffers ---------------------------------------------------------------------------------------------------------------------------
 
