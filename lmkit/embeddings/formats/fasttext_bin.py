@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +133,7 @@ def write(vectors: WordVectors, path: Path, options: Writing) -> None:
     header = _header(vectors)
     with _files.replacing(path) as temporary, _text.open_for_writing(temporary, path.name) as file:
         file.write(header.encode())
-        tokens = max(int(counts.sum()), _whole(vectors.made.get("tokens")))  # of the whole text, words that were cut off too
+        tokens = max(int(counts.sum()), _tokens(vectors.made))
         file.write(struct.pack("<3i2q", len(words), len(words), 0, tokens, -1))
         for block in _entries(vectors, counts):
             file.write(block)
@@ -153,13 +153,16 @@ def write(vectors: WordVectors, path: Path, options: Writing) -> None:
             file.write(_bytes(np.zeros_like(rows) if context is None else context[first : first + _PIECE]))
 
 
-def _whole(value: Any) -> int:
-    return value if type(value) is int else 0
+def _tokens(made: Mapping[str, Any]) -> int:
+    """Of the whole text, words that were cut off too; 0 where nobody knows."""
+    corpus = made.get("corpus")
+    told = made.get("tokens", corpus.get("tokens") if isinstance(corpus, dict) else None)
+    return told if type(told) is int else 0
 
 
 def _header(vectors: WordVectors) -> layout.Header:
     """What is known of the training, with fastText's own defaults for what is not."""
-    made = {**vectors.made, **(vectors.made.get("options") or {}), **(vectors.made.get("fasttext") or {})}
+    made = {**vectors.made, **(vectors.made.get("settings") or {}), **(vectors.made.get("fasttext") or {})}
 
     def known(default: Any, *names: str) -> Any:
         return next((made[name] for name in names if type(made.get(name)) in (int, float, str)), default)

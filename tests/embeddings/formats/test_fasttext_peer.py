@@ -91,6 +91,23 @@ def test_our_models_give_the_same_vectors_and_neighbours_there(with_subwords: Wo
         assert np.allclose([float(line.rsplit(" ", 1)[1]) for line in answers], [answer.similarity for answer in expected], atol=1e-5)
 
 
+def test_a_model_trained_here_goes_on_there(text: Path, tmp_path: Path) -> None:
+    from gensim.models.fasttext import load_facebook_model
+
+    from lmkit.embeddings import FastText
+
+    ours = FastText(dim=8, window=2, epochs=2, min_count=2, min_n=2, max_n=4, buckets=400, seed=1, threads=1).fit(text).vectors_
+    write_vectors(ours, tmp_path / "m.bin", "fasttext")
+    assert agree(ours.vectors([*ours.words, *ASKED]), their_vectors(tmp_path / "m.bin", [*ours.words, *ASKED]))
+    told = dict(line.split() for line in fasttext("dump", tmp_path / "m.bin", "args").splitlines())
+    assert (told["ws"], told["epoch"], told["minCount"], told["model"], told["bucket"]) == ("2", "2", "2", "sg", "400")
+    theirs = load_facebook_model(str(tmp_path / "m.bin"))
+    assert np.allclose(theirs.wv["unseen"], ours.vector("unseen"), rtol=1e-5, atol=1e-7)
+    assert np.array_equal(theirs.syn1neg, ours.context)
+    theirs.build_vocab([["the", "cat", "new"]] * 3, update=True)  # gensim goes on with the training
+    theirs.train([["the", "cat", "new"]] * 3, total_examples=3, epochs=1)
+
+
 def test_without_subwords(vectors: WordVectors, tmp_path: Path) -> None:
     sane = vectors.restrict([word for word in vectors.words if word not in ("naïve", "\u00a0")])
     write_vectors(sane, tmp_path / "m.bin", "fasttext")
