@@ -98,6 +98,13 @@ def _parse_value(text: str) -> Any:
     return text
 
 
+Vectors = Annotated[
+    Path | None,
+    typer.Option(help="Begin with these word vectors, of any format that `lmkit info` reads.", show_default="random vectors"),
+]
+FreezeVectors = Annotated[bool, typer.Option("--freeze-vectors", help="Don't train the word vectors further.")]
+
+
 def change_recipe(
     recipe: Recipe, *, optimizer: str | None, weight_decay: float | None, schedule: str | None, clip: float | None, **given: Any
 ) -> Recipe:
@@ -127,6 +134,8 @@ def train(
     split: str | None,
     valid: str | None,
     known_words: str | None,
+    vectors: Path | None,
+    freeze_vectors: bool,
     resume: bool,
     checkpoint_minutes: float,
     log: Path | None,
@@ -142,6 +151,7 @@ def train(
     if resume and not checkpoint.exists():
         raise UsageError(f"{checkpoint}: there is no checkpoint to go on from; leave out --resume to begin anew.")
     known = None if known_words is None else reading.known_words(known_words)
+    given = None if vectors is None else _vectors(vectors)
     part = reading.choose_split(spec, split, "train")
     corpus = lmkit_corpora.load_corpus(spec, split=part, options=model.reading)
     held_out = _held_out(spec, part, valid, corpus)
@@ -158,6 +168,8 @@ def train(
             corpus,
             valid=held_out,
             vocabulary=known,
+            vectors=given,
+            freeze_vectors=freeze_vectors,
             checkpoint=checkpoint,
             checkpoint_minutes=checkpoint_minutes,
             resume=resume,
@@ -169,6 +181,15 @@ def train(
     seconds = time.perf_counter() - started
     model.save(target)
     _report(model, spec, part, held_out, target, seconds, json=json, quiet=quiet)
+
+
+def _vectors(path: Path) -> Any:
+    import lmkit
+
+    found = lmkit.load(path)
+    if not hasattr(found, "matrix") or not hasattr(found, "index"):
+        raise UsageError(f"{path}: holds no word vectors; --vectors takes a file that holds some.")
+    return found
 
 
 def _checkpoint_step(checkpoint: Path) -> int:

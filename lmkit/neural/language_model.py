@@ -29,6 +29,7 @@ from lmkit.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from lmkit._container import Container
+    from lmkit.protocols import WordVectors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +95,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         *,
         valid: Any = None,
         vocabulary: Vocabulary | None = None,
+        vectors: WordVectors | None = None,
+        freeze_vectors: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_minutes: float = 10.0,
         resume: bool = False,
@@ -107,6 +110,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         y : ignored, for scikit-learn's sake.
         valid : a second text, read as the first: validated on it, the weights with the best perplexity are kept.
         vocabulary : the words that the model knows; None takes those of the text. Not together with `min_count`, `max_vocabulary_size`.
+        vectors : word vectors that the embedding begins with; words that they don't know begin at random.
+        freeze_vectors : the embedding is not trained further.
         checkpoint : file that the training is kept in every `checkpoint_minutes`, and on Ctrl-C; removed when it is done.
         resume : go on from `checkpoint`.
         listeners : called with a record (JSON-able dict) every 50 steps and at each validation.
@@ -129,6 +134,12 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self._check_vocabulary(counts, excluded)
         self.network_ = self._make_network(counts, excluded)
         self.counts_, self.excluded_ = counts, excluded
+        self._vectors_note = ""
+        if vectors is not None:
+            found = self.network_.embedding.start_from(vocabulary, vectors, freeze_vectors)
+            self._vectors_note = f"{found:,} of {len(vocabulary) - 3:,} words began with the given vectors" + (
+                ", which were not trained further." if freeze_vectors else "."
+            )
         self._adopt(vocabulary, encoded.options)
         store = None
         if checkpoint is not None:
@@ -197,6 +208,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         """The notes and the model card."""
         self.history_ = result.history
         self.notes_ = list(corpus.notes)
+        if self._vectors_note:
+            self.notes_.append(self._vectors_note)
         if self.counts_[self.vocabulary_.UNK] == 0 and corpus.options.is_word_level:
             self.notes_.append(
                 "No word of the training text is unknown, so nothing was learnt of <unk>, as which unknown words are scored; "

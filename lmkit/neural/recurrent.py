@@ -14,7 +14,7 @@ from lmkit._validation import check_choice, check_float, check_int
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.batching import Batch
 from lmkit.neural.interfaces import OutputLayer, OutputRequest, Parameter, Shard, Workers
-from lmkit.neural.layers import CELLS, get_cell
+from lmkit.neural.layers import CELLS, _kernels_embedding, get_cell
 from lmkit.neural.layers.dropout import Dropout, Masks
 from lmkit.neural.layers.embedding import Embedding
 from lmkit.neural.layers.recurrent import RecurrentLayer, Task
@@ -174,6 +174,8 @@ class RecurrentNetwork:
         self._make_room(rows, texts, shards)
         self._carried = self.zero_states(texts)
         self._d_states = self.zero_states(texts)
+        table = (len(self.embedding.weight.value), self.layers[0].gates * self.layers[0].hidden_size)
+        self._table = np.empty(table, self.dtype) if self._takes_table(rows) else None
         self.output.begin(rows, shards)
 
     def _make_room(self, rows: int, texts: int, shards: int) -> None:
@@ -185,6 +187,15 @@ class RecurrentNetwork:
         for layer in self.layers:
             layer.begin(rows, texts, shards)
         self._room = (rows, texts, shards)
+
+    def _takes_table(self, rows: int) -> bool:
+        """Whether W_ih E is computed once for the whole vocabulary, as pays where that is small: of characters and bytes.
+
+        It takes the place of the first layer's product with every row, and of two in the backward pass. What is dropped from embeddings
+        would differ from row to row.
+        """
+        drop = self.architecture.dropout
+        return len(self.embedding.weight.value) <= rows // 4 and drop.input == drop.words == 0 and self.embedding.weight.is_trained
 
     def zero_states(self, texts: int) -> States:
         """States of nothing read, for so many texts."""
@@ -207,15 +218,38 @@ class RecurrentNetwork:
         self._prepare(batch, step, masks)
         loss = sum(workers.run([functools.partial(self._run_shard, batch, shard, masks) for shard in batch.shards]))
         self.output.weight_gradients(self._x[-1][:rows], batch.targets, workers)
-        pieces = workers.count
-        tasks: list[Task] = [lambda: self.embedding.weight_gradient(batch.inputs, self._d[0][:rows], masks, _WORDS)]
-        for layer in self.layers:
-            tasks += layer.weight_gradient_tasks(self._x[layer.number][:rows], rows, pieces)
-        workers.run(tasks)
+        workers.run(self._gradient_tasks(batch, rows, masks, workers.count))
+        if self._table is not None:
+            self._finish_table()
         for layer in self.layers:
             layer.finish_gradients()
         self._initial_gradients(batch)
         return loss
+
+    def _gradient_tasks(self, batch: Batch, rows: int, masks: Masks, pieces: int) -> list[Task]:
+        """Tasks for the gradients of all weights below the output layer, the table's in place of the first W_ih's and the embedding's."""
+        tasks: list[Task] = []
+        if self._table is None:
+            tasks.append(lambda: self.embedding.weight_gradient(batch.inputs, self._d[0][:rows], masks, _WORDS))
+        else:
+            width = self._table.shape[1]
+            for piece in range(pieces):
+                low, high = width * piece // pieces, width * (piece + 1) // pieces
+                d = self.layers[0].activations[:rows]
+                tasks.append(functools.partial(_kernels_embedding.scatter_columns, self._table, batch.inputs, d, low, high))
+        for layer in self.layers:
+            x = None if self._table is not None and layer.number == 0 else self._x[layer.number][:rows]
+            tasks += layer.weight_gradient_tasks(x, rows, pieces)
+        return tasks
+
+    def _finish_table(self) -> None:
+        """From the gradient by the table W_ih E to those by W_ih and E."""
+        weight, first = self.embedding.weight, self.layers[0].w_ih
+        np.matmul(self._table.T, weight.value, out=first.gradient)
+        if self.embedding.is_tied:
+            weight.gradient += self._table @ first.value
+        else:
+            np.matmul(self._table, first.value, out=weight.gradient)
 
     def _prepare(self, batch: Batch, step: int, masks: Masks) -> None:
         self.is_packed = False
@@ -230,6 +264,8 @@ class RecurrentNetwork:
         weights[:] = 1 / batch.tokens
         if batch.is_real is not None:
             weights[~batch.is_real] = 0
+        if self._table is not None:
+            np.matmul(self.embedding.weight.value, self.layers[0].w_ih.value.T, out=self._table)
         self.output.start_step(batch.targets, step)
 
     def _run_shard(self, batch: Batch, shard: Shard, masks: Masks) -> float:
@@ -241,10 +277,14 @@ class RecurrentNetwork:
         def mask(x: np.ndarray, site: int) -> None:
             masks.drop(x, shard, texts, site, sites[site], drop.variational)
 
-        self.embedding.forward(batch.inputs[rows], self._x[0][rows], masks, _WORDS)
-        mask(self._x[0][rows], 0)
+        if self._table is not None:
+            _kernels_embedding.gather(self._table, batch.inputs[rows], self.layers[0].activations[rows])
+        else:
+            self.embedding.forward(batch.inputs[rows], self._x[0][rows], masks, _WORDS)
+            mask(self._x[0][rows], 0)
         for layer in self.layers:
-            layer.project(shard, self._x[layer.number][rows])
+            if self._table is None or layer.number > 0:
+                layer.project(shard, self._x[layer.number][rows])
             y = self._x[layer.number + 1][rows]
             layer.forward(shard, [state[shard.texts] for state in self._carried[layer.number]], y)
             mask(y, layer.number + 1)
@@ -255,8 +295,10 @@ class RecurrentNetwork:
             d = self._d[layer.number + 1][rows]
             mask(d, layer.number + 1)
             layer.backward(shard, d, [state[shard.texts] for state in self._d_states[layer.number]])
-            layer.input_gradient(shard, self._d[layer.number][rows])
-        mask(self._d[0][rows], 0)
+            if self._table is None or layer.number > 0:
+                layer.input_gradient(shard, self._d[layer.number][rows])
+        if self._table is None:
+            mask(self._d[0][rows], 0)
         return loss
 
     def _initial_gradients(self, batch: Batch) -> None:

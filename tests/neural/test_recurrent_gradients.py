@@ -81,6 +81,18 @@ def test_gradients_of_tied_weights() -> None:
         check_by_differences(network, batches[0], workers)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_gradients_through_the_table_of_a_small_vocabulary(tied: bool) -> None:
+    rows = 4 * VOCABULARY + 4
+    network, _ = make("lstm", embedding=5 if tied else 7, tied=tied, dropout=Dropout(between=0.3, output=0.2))
+    network.begin(rows, TEXTS + 1, 2)
+    assert network._table is not None
+    ids = np.random.default_rng(0).integers(2, VOCABULARY, rows).astype(np.int32)
+    batch = next(ContiguousStreams(TrainingText(ids, np.array([0, rows]), 2), TEXTS + 1, rows // (TEXTS + 1), 2).batches(0))
+    with ThreadWorkers(2) as workers:
+        check_by_differences(network, batch, workers)
+
+
 @pytest.mark.parametrize("cell", neural_twin.CELLS)
 def test_loss_and_gradients_are_those_of_the_twin(cell: str) -> None:
     network, batches = make(cell)

@@ -10,7 +10,7 @@ from neural.test_trainer import words
 from reference import neural_twin
 
 import lmkit
-from lmkit.errors import FormatError
+from lmkit.errors import FormatError, InvalidParameterError
 from lmkit.neural.batching import TrainingText
 from lmkit.neural.layers import CELLS
 from lmkit.neural.models import RecurrentLanguageModel
@@ -119,6 +119,24 @@ def test_files_give_the_same_scores(tmp_path: Path, cell: str) -> None:
     assert np.array_equal(fitted.score(text).log_probabilities, loaded.score(text).log_probabilities)
     assert loaded.info()["architecture"]["cell"] == cell
     assert loaded.vocabulary.hash == fitted.vocabulary.hash
+
+
+def test_embeddings_begin_with_word_vectors() -> None:
+    from lmkit.embeddings.vectors import WordVectors
+    from lmkit.text.strings import StringTable
+
+    matrix = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    vectors = WordVectors(StringTable.from_strings(["a", "c", "zzz", "e"]), matrix)
+    shape = Architecture(layers=1, hidden=9, embedding=5)
+    frozen = RecurrentLanguageModel(shape, RECIPE, threads=1).fit(words(30), vectors=vectors, freeze_vectors=True)
+    kept = frozen.network_.embedding.weight.value
+    first = kept[frozen.vocabulary.id("a")]
+    np.testing.assert_allclose(first / first[0], matrix[0] / matrix[0, 0], rtol=1e-5)
+    assert "3 of 6 words began with the given vectors, which were not trained further." in frozen.notes_
+    trained = RecurrentLanguageModel(shape, RECIPE, threads=1).fit(words(30), vectors=vectors)
+    assert not np.allclose(trained.network_.embedding.weight.value[trained.vocabulary.id("a")], first, rtol=1e-3)
+    with pytest.raises(InvalidParameterError, match="5 dimensions and the embedding 9; take --embedding 5"):
+        RecurrentLanguageModel(Architecture(layers=1, hidden=9), RECIPE).fit(words(30), vectors=vectors)
 
 
 def test_damaged_files(tmp_path: Path, model: RecurrentLanguageModel) -> None:

@@ -73,3 +73,15 @@ def clear_rows(matrix, rows):
     """matrix[rows] = 0."""
     for row in rows:
         matrix[row] = 0
+
+
+@kernel
+def scatter_columns(gradient, ids, d, low, high):
+    """gradient[:, low:high] = sums of d[row, low:high] over the rows of each id."""
+    for token_id in range(len(gradient)):
+        for j in range(low, high):
+            gradient[token_id, j] = 0
+    for row in range(len(ids)):
+        source, target = d[row, low:high], gradient[ids[row], low:high]
+        for j in range(len(source)):
+            target[j] += source[j]
