@@ -140,7 +140,6 @@ def _is_model(name: str) -> bool:
 
 def _contestants(paths: Sequence[Path]) -> list[Contestant]:
     """The models and streams of events, named by their files."""
-    import lmkit
     from lmkit.comparison.contestants import Contestant, Cost, family_of, parameters_of
     from lmkit.evaluation.events_file import is_events, load_events
     from lmkit.protocols import LanguageModel
@@ -151,7 +150,7 @@ def _contestants(paths: Sequence[Path]) -> list[Contestant]:
             stored = load_events(path)
             found.append(Contestant(name, str(stored.about.get("family", "events")), events=stored.events, origin={"path": str(path)}))
             continue
-        model = lmkit.load(path)
+        model = reading.language_model(path)
         if not isinstance(model, LanguageModel):
             raise UsageError(
                 f"{path}: is no language model, so it has no perplexity; compare word vectors with `lmkit evaluate-analogies`."

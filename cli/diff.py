@@ -33,14 +33,13 @@ def command(
     Words are ranked by the bits that one model pays more for all their occurrences, sentences by the bits an event. The paired test over
     the whole text stands first.
     """
-    import lmkit
     import lmkit_corpora
     from lmkit.evaluation.breakdown import differing_sentences, differing_words
     from lmkit.evaluation.events_file import events_hash, explain_difference
     from lmkit.evaluation.significance import difference
 
     paths = [reading.model_path(first), reading.model_path(second)]
-    models = [lmkit.load(path) for path in paths]
+    models = [reading.language_model(path) for path in paths]
     part = reading.choose_split(text, split, "test")
     corpora = [lmkit_corpora.load_corpus(text, split=part, options=model.text_options) for model in models]
     events = [model.score(corpus) for model, corpus in zip(models, corpora, strict=True)]

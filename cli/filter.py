@@ -62,11 +62,10 @@ def command(
         raise UsageError("--rank goes with --keep NUMBER and --scores only; cut the lines in a first run, then rank them.")
     if out is not None:
         reading.check_output(out)
-    import lmkit
     from lmkit.evaluation import line_filter
     from lmkit.text.sources import open_source
 
-    loaded = lmkit.load(reading.model_path(model))
+    loaded = reading.language_model(reading.model_path(model))
     source = open_source(text)
     text_options = reading.scoring_options(loaded.text_options, encoding=encoding)
     common = {"options": text_options, "include_oov": not without_oov, "threads": threads}

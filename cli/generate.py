@@ -48,7 +48,7 @@ def command(
     import lmkit
 
     path = reading.model_path(model)
-    loaded = lmkit.load(path)
+    loaded = reading.language_model(path)
     decoding = lmkit.Decoding(temperature=temperature, top_k=top_k, top_p=top_p, argmax=argmax)
     if seed is None:
         seed = secrets.randbelow(1_000_000)

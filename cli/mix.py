@@ -67,10 +67,9 @@ def command(
         raise UsageError("One n-gram model has one set of weights; leave out --by, --merge or the ending .arpa.")
     paths = [reading.model_path(name) for name in models]
     saving.check_target(out, *paths)
-    import lmkit
     from lmkit.wrappers.mixture import Mixture
 
-    parts = [lmkit.load(path) for path in paths]
+    parts = [reading.language_model(path) for path in paths]
     mixture = Mixture(parts, None if weights is None else _parse_weights(weights), by.value, "union" if union_vocabulary else "same")
     text = None if held_out is None else _held_out(held_out, mixture)
     if text is not None:

@@ -82,14 +82,13 @@ def command(
     the block says what was counted: with and without words that the model doesn't know, with and without sentence ends. Several models
     get a row each.
     """
-    import lmkit
     from lmkit.evaluation.conventions import as_printed_by, check_tool
 
     if as_tool is not None:
         check_tool(as_tool)
     entries = []
     for path in map(reading.model_path, models):
-        model = lmkit.load(path)
+        model = reading.language_model(path)
         how = state.value if state is not None else getattr(model, "default_state", "reset")
         entries.append(_Entry(path, model, reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines), how))
     groups: dict[TextOptions, list[_Entry]] = {}

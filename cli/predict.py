@@ -25,10 +25,9 @@ def command(
     words before were seen in front of this one, 1 that nothing but the word's own frequency was known.
     """
     reading.check_prompt(prompt)
-    import lmkit
 
     path = reading.model_path(model)
-    loaded = lmkit.load(path)
+    loaded = reading.language_model(path)
     words = loaded.next_words(prompt, top=top)
     if json:
         output.result_json(

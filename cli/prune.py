@@ -93,11 +93,10 @@ def command(
     """
     path = reading.model_path(model)
     saving.check_target(out, path)
-    import lmkit
     from lmkit._memory import parse_size
     from lmkit.ngram.pruning import prune
 
-    loaded = lmkit.load(path)
+    loaded = reading.language_model(path)
     chosen = _method(method, loaded, threshold, ngrams, None if size is None else parse_size("prune", "size", size), loss, counts, words)
     text = None if corpus is None else _corpus(corpus, split, "train", loaded)
     other = None if held_out is None else _corpus(held_out, None, "valid", loaded)

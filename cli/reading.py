@@ -117,6 +117,23 @@ def model_path(name: str) -> Path:
     return max(found, key=lambda file: file.stat().st_mtime_ns)
 
 
+def language_model(path: Path) -> Any:
+    """Open a language model of any kind.
+
+    Raises
+    ------
+    UsageError : if the file holds something else, such as word vectors.
+    """
+    import lmkit
+
+    model = lmkit.load(path)
+    if not callable(getattr(model, "score", None)):
+        raise UsageError(
+            f"{path}: holds {type(model).__name__}, no language model; commands for word vectors are lmkit analogy, neighbors, similarity."
+        )
+    return model
+
+
 def known_words(name: str) -> Vocabulary:
     """The vocabulary of a model, or the words of a text file, divided by white space, each once.
 

@@ -28,7 +28,6 @@ def command(
 
     `lmkit compare` and `lmkit diff` take such files in place of models, so that models on different machines, or of other programs, meet.
     """
-    import lmkit
     import lmkit_corpora
     from lmkit.comparison.contestants import family_of
     from lmkit.evaluation.events_file import events_hash, save_events
@@ -36,7 +35,7 @@ def command(
 
     path = reading.model_path(model)
     reading.check_output(out)
-    scorer = lmkit.load(path)
+    scorer = reading.language_model(path)
     part = reading.choose_split(text, split, "test")
     corpus = lmkit_corpora.load_corpus(text, split=part, options=scorer.text_options)
     events = scorer.score(corpus) if threads is None else scorer.score(corpus, threads=threads)
