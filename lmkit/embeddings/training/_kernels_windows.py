@@ -127,7 +127,12 @@ def begin(text, key, start, kept):
     """Before the first chunk of a stretch: find the sentence, and count towards the cap what stands before."""
     sentence = sentence_of(text.offsets, start)
     kept.state[0] = sentence
-    kept.state[1] = _count_to_cap(text, key, text.offsets[sentence], start) if text.cap > 0 else 0
+    counted = 0
+    if text.cap > 0:
+        counted = _count_to_cap(text, key, text.offsets[sentence], start)
+        if text.cap_kind != CAP_DROP and counted > 0:
+            counted = (counted - 1) % text.cap + 1  # since the last break
+    kept.state[1] = counted
 
 
 @kernel
