@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lmkit.embeddings.documents import DocumentVectorizer as DocumentVectorizer
     from lmkit.embeddings.fasttext import FastText as FastText
+    from lmkit.embeddings.language_model import EmbeddingLanguageModel as EmbeddingLanguageModel
     from lmkit.embeddings.models import Word2Vec as Word2Vec
     from lmkit.embeddings.options import SentenceCap as SentenceCap
     from lmkit.embeddings.options import Sigmoid as Sigmoid
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Checkpoints": "training.checkpoint",
     "DocumentVectorizer": "documents",
+    "EmbeddingLanguageModel": "language_model",
     "FastText": "fasttext",
     "SentenceCap": "options",
     "Sigmoid": "options",
