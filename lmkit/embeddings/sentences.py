@@ -58,30 +58,20 @@ def pooled(vectors: WordVectors, sentences: Sequence[Sequence[str]], weights: We
 
     normalised : divide by the sum of the weights; else by the number of words, as SIF's algorithm 1 does.
     """
-    flat = [word for sentence in sentences for word in sentence]
-    result = np.zeros((len(sentences), vectors.dimensions), np.float32)
-    if not flat:
-        return result
-    sentence = np.repeat(np.arange(len(sentences)), [len(words) for words in sentences])
-    different = list(dict.fromkeys(flat))
+    from scipy.sparse import csr_array
+
+    different = list(dict.fromkeys(word for sentence in sentences for word in sentence))
+    if not different:
+        return np.zeros((len(sentences), vectors.dimensions), np.float32)
     numbers = {word: number for number, word in enumerate(different)}
-    ids = np.fromiter((numbers[word] for word in flat), np.int64, len(flat))
+    ids = np.fromiter((numbers[word] for sentence in sentences for word in sentence), np.int32)
+    starts = np.zeros(len(sentences) + 1, np.int64)
+    np.cumsum([len(words) for words in sentences], out=starts[1:])
     table, weight = _weighted(vectors, different, weights)
-    kept = np.asarray(table.any(axis=1))[ids]
-    ids, sentence = ids[kept], sentence[kept]
-    if len(ids) == 0:
-        return result
-    divisor = np.bincount(sentence, weight[ids] if normalised else None, minlength=len(sentences))
-    starts = np.flatnonzero(np.diff(sentence, prepend=-1))
-    for first in range(0, len(starts), _PIECE):  # a piece of sentences at a time, so that memory stays bounded
-        piece = starts[first : first + _PIECE]
-        stop = starts[first + _PIECE] if first + _PIECE < len(starts) else len(ids)
-        result[sentence[piece]] = np.add.reduceat(table[ids[piece[0] : stop]], piece - piece[0], axis=0)
+    counts = csr_array((np.ones(len(ids), np.float32), ids, starts), (len(sentences), len(different)))
+    divisor = counts @ np.where(table.any(axis=1), weight if normalised else 1, 0).astype(np.float32)
     divisor[divisor == 0] = 1
-    return result / divisor[:, None].astype(np.float32)
-
-
-_PIECE = 4096
+    return np.asarray(counts @ table / divisor[:, None], np.float32)
 
 
 def _weighted(vectors: WordVectors, words: Sequence[str], weights: Weights) -> tuple[np.ndarray, np.ndarray]:

@@ -96,13 +96,12 @@ def test_subwords_count_in_sentences() -> None:
     np.testing.assert_allclose(vectors.sentence_vector(["w1", "unknown"]), expected, rtol=1e-5)
 
 
-def test_many_documents_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_documents_are_as_each_alone() -> None:
     vectors = make()
     rng = np.random.default_rng(1)
     documents = [[WORDS[i] for i in rng.integers(0, 30, rng.integers(0, 5))] for _ in range(40)]
     whole = sentence_vectors(vectors, documents)
-    monkeypatch.setattr("lmkit.embeddings.sentences._PIECE", 7)
-    assert sentence_vectors(vectors, documents).tolist() == whole.tolist()
+    assert whole.tolist() == [sentence_vectors(vectors, [document])[0].tolist() for document in documents]
 
 
 def test_bad_input() -> None:
