@@ -29,8 +29,14 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, OSError, Runt
 
 
 def recognises(path: Path, start: bytes) -> bool:
-    """A zip file (what is in it is looked at when it is read)."""
-    return start.startswith(b"PK\x03\x04")
+    """A zip file with an array `vectors`, or one that is cut; other arrays are none of our business."""
+    if not start.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "vectors.npy" in archive.namelist()
+    except _BROKEN:
+        return path.suffix == ".npz"
 
 
 def read(path: Path, errors: str) -> WordVectors:

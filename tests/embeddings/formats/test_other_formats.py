@@ -176,7 +176,8 @@ class TestNumPy:
     @pytest.mark.parametrize(
         ("arrays", "message"),
         [
-            ({"a": np.eye(2)}, "holds `words` and `vectors`, this file holds a"),
+            ({"vectors": np.eye(2)}, "holds `words` and `vectors`, this file holds vectors"),
+            ({"counts": np.eye(2)}, "can't be opened"),
             ({"words": np.array(["a"], object), "vectors": np.eye(1)}, "pickled objects can run any code"),
             ({"words": np.array(["a"]), "vectors": np.eye(2)}, r"must be text \[V\] and numbers \[V, d\]"),
             ({"words": np.array(["a", "b"]), "vectors": np.eye(2), "counts": np.array([0.5, 1])}, "must be whole numbers"),
