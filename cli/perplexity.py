@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -89,7 +89,9 @@ def command(
     entries = []
     for path in map(reading.model_path, models):
         model = reading.language_model(path)
-        how = state.value if state is not None else getattr(model, "default_state", "reset")
+        how: Literal["reset", "carry"] = getattr(model, "default_state", "reset")
+        if state is not None:
+            how = "carry" if state is State.carry else "reset"
         entries.append(_Entry(path, model, reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines), how))
     groups: dict[TextOptions, list[_Entry]] = {}
     for entry in entries:
@@ -133,7 +135,7 @@ class _Entry:
     path: Path
     model: NgramLanguageModel
     options: TextOptions
-    state: str = "reset"
+    state: Literal["reset", "carry"] = "reset"
     accounting: Accounting | None = None
     words: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 

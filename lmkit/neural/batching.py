@@ -130,7 +130,7 @@ class ContiguousStreams:
         for first in range(start * self._steps, self._length, self._steps):
             inputs = self._inputs[:, first : first + self._steps].T
             targets = self._targets[:, first : first + self._steps].T
-            shards = make_shards(*inputs.shape, self._shards)
+            shards = make_shards(len(inputs), inputs.shape[1], self._shards)
             yield Batch(in_shard_order(inputs, shards), in_shard_order(targets, shards), None, shards, first > 0, inputs.size)
 
 
@@ -205,7 +205,7 @@ def padded_batches(text: TrainingText, group: np.ndarray, steps: int, shards: in
     inputs = np.vstack([np.full((1, len(group)), text.begin_id, np.int32), targets[:-1]])
     for first in range(0, longest, steps):
         piece = slice(first, first + steps)
-        cut = make_shards(*targets[piece].shape, shards)
+        cut = make_shards(len(targets[piece]), len(group), shards)
         real = in_shard_order(is_real[piece], cut)
         batch = Batch(in_shard_order(inputs[piece], cut), in_shard_order(targets[piece], cut), real, cut, first > 0, int(real.sum()))
         yield batch, in_shard_order(places[piece], cut)

@@ -133,7 +133,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         excluded = (vocabulary.BOS,) if encoded.options.sentence_boundaries else (vocabulary.BOS, vocabulary.EOS)
         self._check_vocabulary(counts, excluded)
         self.network_ = self._make_network(counts, excluded)
-        self.counts_, self.excluded_ = counts, excluded
+        self.counts_ = counts
+        self.excluded_: tuple[int, ...] = excluded
         self._vectors_note = ""
         if vectors is not None:
             found = self.network_.embedding.start_from(vocabulary, vectors, freeze_vectors)
@@ -334,7 +335,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
 
         def read(name: str, shape: tuple[int, ...]) -> np.ndarray:
             tensor = container.array(name)
-            if tensor.shape != shape or tensor.dtype != np.float32:
+            if tuple(tensor.shape) != shape or tensor.dtype != np.float32:
                 raise FormatError(
                     f"{where}: the tensor {name!r} is {tensor.dtype} {list(tensor.shape)}, expected float32 {list(shape)}; it is damaged."
                 )

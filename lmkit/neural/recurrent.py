@@ -220,7 +220,7 @@ class RecurrentNetwork:
         self.output.weight_gradients(self._x[-1][:rows], batch.targets, workers)
         workers.run(self._gradient_tasks(batch, rows, masks, workers.count))
         if self._table is not None:
-            self._finish_table()
+            self._finish_table(self._table)
         for layer in self.layers:
             layer.finish_gradients()
         self._initial_gradients(batch)
@@ -242,14 +242,14 @@ class RecurrentNetwork:
             tasks += layer.weight_gradient_tasks(x, rows, pieces)
         return tasks
 
-    def _finish_table(self) -> None:
+    def _finish_table(self, table: np.ndarray) -> None:
         """From the gradient by the table W_ih E to those by W_ih and E."""
         weight, first = self.embedding.weight, self.layers[0].w_ih
-        np.matmul(self._table.T, weight.value, out=first.gradient)
+        np.matmul(table.T, weight.value, out=first.gradient)
         if self.embedding.is_tied:
-            weight.gradient += self._table @ first.value
+            weight.gradient += table @ first.value
         else:
-            np.matmul(self._table, first.value, out=weight.gradient)
+            np.matmul(table, first.value, out=weight.gradient)
 
     def _prepare(self, batch: Batch, step: int, masks: Masks) -> None:
         self.is_packed = False
@@ -313,6 +313,14 @@ class RecurrentNetwork:
         return {
             f"{name}_l{layer.number}": array
             for layer, arrays in zip(self.layers, self._carried, strict=True)
+            for name, array in zip(layer.states, arrays, strict=True)
+        }
+
+    def state_gradients(self) -> dict[str, np.ndarray]:
+        """The gradient of the last batch's loss by the state before its first step, by name, (B, H)."""
+        return {
+            f"{name}_l{layer.number}": array
+            for layer, arrays in zip(self.layers, self._d_states, strict=True)
             for name, array in zip(layer.states, arrays, strict=True)
         }
 

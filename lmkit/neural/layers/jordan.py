@@ -44,7 +44,7 @@ class Jordan(RecurrentLayer):
         if not training:
             weight = self._output.weight.value
             self._packed_scores = gemm.empty_packed(weight.shape[1], weight.shape[0], self.dtype)
-            self._packed_mean = gemm.empty_packed(*weight.shape, self.dtype)
+            self._packed_mean = gemm.empty_packed(weight.shape[0], weight.shape[1], self.dtype)
             gemm.pack_transposed(weight, self._packed_scores)
             gemm.pack(weight, self._packed_mean)
 
