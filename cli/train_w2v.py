@@ -57,6 +57,12 @@ def command(
     cbow_divided: Annotated[
         bool, typer.Option("--cbow-divided", "--koan", help="Divide CBOW's gradient by the number of context words, as kōan does.")
     ] = False,
+    left_context: Annotated[
+        bool,
+        typer.Option(
+            "--left-context", help="Train on the words before each word alone, as a language model (with --loss hs); rare words are <unk>."
+        ),
+    ] = False,
     held_out: shared.HeldOut = None,
     patience: shared.Patience = None,
     start: shared.Start = None,
@@ -95,6 +101,28 @@ def command(
         )
         if given
     }
+    reading_options = {
+        "tokenizer": tokenizer,
+        "sentences": sentences,
+        "no_sentence_boundaries": no_sentence_boundaries,
+        "lowercase": lowercase,
+        "fold_numbers": fold_numbers,
+        "normalization": normalization,
+        "encoding": encoding,
+    }
+    if left_context:
+        from lmkit.embeddings.language_model import EmbeddingLanguageModel
+        from lmkit_cli.left_context import LanguageModelTraining, check_options
+
+        check_options(loss.value, start, resume, compat, bool(changes))
+        predictor = EmbeddingLanguageModel(
+            model.value, dim, window, epochs, learning_rate, min_count, max_vocab, seed=1 if seed is None else seed, threads=threads
+        )
+        predictor.settings()
+        language = LanguageModelTraining(corpus, out, "w2v", split, **reading_options)
+        text = language.run_language_model(predictor, held_out=held_out, patience=patience)
+        language.tell_language_model(predictor, text, json=json, quiet=quiet)
+        return
     estimator = Word2Vec(
         model=model.value,
         loss=loss.value,
@@ -111,18 +139,6 @@ def command(
         threads=threads,
     )
     estimator.settings()  # refused before the text is read
-    training = shared.Training(
-        corpus,
-        out,
-        "w2v",
-        split,
-        tokenizer=tokenizer,
-        sentences=sentences,
-        no_sentence_boundaries=no_sentence_boundaries,
-        lowercase=lowercase,
-        fold_numbers=fold_numbers,
-        normalization=normalization,
-        encoding=encoding,
-    )
+    training = shared.Training(corpus, out, "w2v", split, **reading_options)
     read = training.run(estimator, held_out=held_out, patience=patience, start=start, minutes=checkpoint_minutes, resume=resume)
     training.tell(estimator, read, json=json, quiet=quiet)

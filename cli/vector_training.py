@@ -79,11 +79,13 @@ class Training:
     reading_options : what the user typed of `reading.text_options`.
     """
 
+    ending = ENDING
+
     def __init__(self, spec: str | None, out: Path | None, kind: str, split: str | None, **reading_options: Any) -> None:
         import lmkit_corpora
 
         self.spec = spec if spec is not None else lmkit_corpora.default_corpus()
-        self.target = out if out is not None else reading.MODELS_FOLDER / f"{kind}-{reading.corpus_label(self.spec)}{ENDING}"
+        self.target = out if out is not None else reading.MODELS_FOLDER / f"{kind}-{reading.corpus_label(self.spec)}{self.ending}"
         reading.check_output(self.target)
         self._options = reading.text_options(self.spec, **reading_options)
         self._part = reading.choose_split(self.spec, split, "train")
@@ -121,7 +123,7 @@ class Training:
         reading.make_folder(self.target)
         if resume and not self.checkpoint.exists():
             output.note(f"There is no checkpoint {self.checkpoint}; training begins anew.")
-        show = _Show()
+        show = Show()
         try:
             with show:
                 model.fit(
@@ -167,7 +169,7 @@ class Training:
         output.note(f"  lmkit analogy king man woman --model {path}")
 
 
-class _Show:
+class Show:
     """Takes the reports of a training: a bar on a terminal, a line an epoch in any case."""
 
     def __init__(self) -> None:
@@ -175,7 +177,7 @@ class _Show:
         self._bar: Progress | None = None
         self._done = 0
 
-    def __enter__(self) -> _Show:
+    def __enter__(self) -> Show:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -189,6 +189,8 @@ class EmbeddingLanguageModel(Estimator):
                 self.notes_.append("The weights of the words of a history were learned from the training text; a held-out text is better.")
         self.metadata_ = {
             "settings": settings.to_dict(),
+            "min_count": self.min_count,
+            "max_vocabulary_size": self.max_vocabulary_size,
             "corpus": {"name": encoded.name, "sha256": encoded.sha256, "tokens": len(encoded), "sentences": encoded.n_sentences},
             "history": self.history_,
             "notes": self.notes_,
@@ -412,6 +414,8 @@ class EmbeddingLanguageModel(Estimator):
         settings = metadata.get("settings") or {}
         for name in ("dim", "window", "epochs", "learning_rate", "seed"):
             setattr(model, name, settings.get(name, getattr(model, name)))
+        model.min_count = metadata.get("min_count", model.min_count)
+        model.max_vocabulary_size = metadata.get("max_vocabulary_size")
         model.metadata_, model.history_, model.notes_ = metadata, list(metadata.get("history", [])), list(metadata.get("notes", []))
         return model
 
