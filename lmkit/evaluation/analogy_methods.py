@@ -7,12 +7,13 @@ pair of a section out, learns from the others and asks for the one left out. A n
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -172,13 +173,22 @@ def answer_questions(
     workers = max(1, min(threads or os.cpu_count() or 1, len(questions)))
     borders = np.linspace(0, len(questions), workers + 1).astype(int).tolist()
     parts = list(itertools.pairwise(borders))
-    with ThreadPoolExecutor(workers) as pool:
+    with _blas_limited(threads), ThreadPoolExecutor(workers) as pool:
         for first, rows in candidates.blocks(len(questions.queries)):
             prepared = method.prepare(questions.queries @ rows.T)
             block = Block(*prepared, candidates.labels[first : first + len(rows)], first, scores, answers)
             for job in [pool.submit(method.search, block, questions, part) for part in parts]:
                 job.result()
     return answers
+
+
+def _blas_limited(threads: int | None) -> contextlib.AbstractContextManager[Any]:
+    """Matrix products on so many threads within; as many as BLAS likes for None."""
+    if threads is None:
+        return contextlib.nullcontext()
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
+    return threadpool_limits(threads, user_api="blas")  # type: ignore[no-any-return]
 
 
 def scores_of(method: QuestionMethod, questions: Questions, question: int, candidates: Candidates) -> np.ndarray:
