@@ -95,6 +95,9 @@ def command(
             help="Vectors as text: digits that read back exactly, or as many as the format's own tool prints (6 decimals, 5 digits)."
         ),
     ] = Digits.shortest,
+    restrict: Annotated[
+        int | None, typer.Option("--restrict", help="Vectors: only the so many most frequent words.", min=1, show_default="all words")
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -129,8 +132,14 @@ def command(
     model = lmkit.load(path) if errors == Errors.strict or is_model(path) else formats.read_vectors(path, errors=errors.value)
     model = getattr(model, "vectors_", model)
     if isinstance(model, WordVectors):
+        if restrict is not None:
+            if model.subwords is not None:
+                output.note("Note: --restrict leaves the subwords behind.")
+            model = model.restrict(restrict)
         _write_vectors(model, path, target, _for_kind(foreign, target, "word vectors"), formats.Writing(errors.value, digits.value), json)
         return
+    if restrict is not None:
+        raise UsageError("--restrict takes the most frequent words of word vectors; n-gram models are made smaller by lmkit prune.")
     _write_ngrams(model, path, target, _for_kind(own, target, "an n-gram model"), compact, quantize, held_out, json)
 
 

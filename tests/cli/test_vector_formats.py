@@ -69,6 +69,12 @@ def test_subwords_that_stay_behind_are_told(run, tmp_path: Path) -> None:
     assert run("info", tmp_path / "f.bin", "--json").json["subwords"]["buckets"] == 10
 
 
+def test_the_most_frequent_words_alone(run, fails, source: Path, model: Path, tmp_path: Path) -> None:
+    assert "2 words of 3 dimensions" in run("convert", source, tmp_path / "o.txt", "--restrict", 2).out
+    assert lmkit.load(tmp_path / "o.txt").words.strings() == ["the", "cat"]
+    assert "lmkit prune" in fails("convert", model, tmp_path / "o.lm", "--restrict", 2, code=2)
+
+
 def test_formats_of_the_other_kind(fails, source: Path, model: Path, tmp_path: Path) -> None:
     assert "IN holds word vectors, which this format can't" in fails("convert", source, tmp_path / "v.arpa", code=2)
     assert "IN holds an n-gram model, which this format can't" in fails("convert", model, tmp_path / "v.bin", code=2)

@@ -135,7 +135,7 @@ class Collector:
         """As `take`, where the words come from elsewhere: no row is ever left out."""
         vectors = self._chunks[-1][self._filled : self._filled + count]
         if self.errors == "skip" and not np.isfinite(vectors).all():
-            raise FormatError(f"{self.path}: rows hold NaN or infinity and can't be left out here; take 0 for it with --errors replace.")
+            raise FormatError(f"{self.path}: rows hold NaN or infinity and can't be left out here; take 0 for it: {mend('replace')}.")
         self._check_numbers(vectors, np.ones(count, np.bool_), place)
         self._filled += count
         self.rows += count
@@ -153,7 +153,7 @@ class Collector:
             where = f"the vector of {shorten(word)} holds {vectors[row, column]} at dimension {column + 1} ({place(int(row))})"
             if self.is_strict:
                 raise FormatError(
-                    f"{self.path}: {where}; train again, leave such rows out with --errors skip, or take 0 for it with --errors replace."
+                    f"{self.path}: {where}; train again, or leave such rows out: {mend('skip')} (or `replace`, which takes 0)."
                 )
             self.mend("Rows with NaN or infinity, " + ("left out" if self.errors == "skip" else "filled with 0 there"), where)
         if self.errors == "skip":
@@ -182,7 +182,7 @@ class Collector:
             if self.is_strict:
                 raise FormatError(
                     f"{self.path}: the word {where} is not UTF-8, from byte 0x{byte:02x} on; store the words in UTF-8, "
-                    "or read the file with --errors replace or --errors skip."
+                    f"or mend them: {mend('replace')} (or `skip`)."
                 )
             self.mend("Words that are not UTF-8, " + ("left out" if self.errors == "skip" else "mended with U+FFFD"), where)
             if self.errors == "skip":
@@ -280,6 +280,11 @@ def without_repeats(path: Path, blob: np.ndarray, offsets: np.ndarray, matrix: n
     words = StringTable(blob, offsets, str(path)).pick(kept)
     note = _told("Rows whose word stood before, left out", places + [""] * (repeats - len(places)))
     return Rows(words, matrix, [note], kept)
+
+
+def mend(errors: str) -> str:
+    """The command that reads a faulty file in spite of its faults."""
+    return f"`lmkit convert IN OUT --errors {errors}`"
 
 
 def _told(what: str, places: list[str]) -> str:

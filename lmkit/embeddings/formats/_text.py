@@ -15,7 +15,7 @@ import numpy as np
 
 from lmkit import _files
 from lmkit._progress import Progress
-from lmkit.embeddings.formats._rows import Collector, Rows, shorten
+from lmkit.embeddings.formats._rows import Collector, Rows, mend, shorten
 from lmkit.embeddings.formats._source import Source, Window
 from lmkit.errors import FormatError, InputError
 from lmkit.numeric._kernels_decimal import DECIMAL_PADDING, NUMBER_WIDTH
@@ -178,7 +178,7 @@ class _LineReader:
             what = f"{word} has {numbers:,} numbers, the rows before have {self.dimensions:,}"
         if self.collector.is_strict:
             last = " It is the last line: the file was cut." if window.used == stop and not window.more() else ""
-            raise FormatError(f"{path}, {where}: {what}.{last} Correct it, or leave such rows out with --errors skip.")
+            raise FormatError(f"{path}, {where}: {what}.{last} Correct it, or leave such rows out: {mend('skip')}.")
         self.collector.mend("Rows of a wrong form, left out", f"{where}, {what}")
         self._skip_line()
 
@@ -190,7 +190,7 @@ class _LineReader:
             which = "fewer; it was cut" if found < declared else "more"
             message = f"the header says {declared:,} rows, the file has {found:,}, {which}"
             if self.collector.is_strict:
-                raise FormatError(f"{self.source.path}: {message}. Correct the header, or read what is there with --errors skip.")
+                raise FormatError(f"{self.source.path}: {message}. Correct the header, or take what is there: {mend('skip')}.")
             self.collector.notes.append(message[0].upper() + message[1:] + ".")
         return self.collector.finish() if self.has_words else self.collector.finish_numbers()
 

@@ -14,7 +14,7 @@ from lmkit import _files
 from lmkit._progress import Progress
 from lmkit.embeddings.formats import _text
 from lmkit.embeddings.formats._result import vectors_of
-from lmkit.embeddings.formats._rows import Collector
+from lmkit.embeddings.formats._rows import Collector, mend
 from lmkit.embeddings.formats._source import Source, Window
 from lmkit.embeddings.formats.word2vec_text import looks_like_row
 from lmkit.errors import FormatError
@@ -91,7 +91,7 @@ def _check_end(collector: Collector, window: Window, declared: int) -> None:
 def _miscounted(path: Path, declared: int, found: int | None, how: str) -> FormatError:
     rows = "so many" if found is None else f"{found:,}" if "byte" in how else f"at most {found:,}"
     return FormatError(
-        f"{path}: the header says {declared:,} rows, the file has {rows}, {how}. Copy it again, or read what is there with --errors skip."
+        f"{path}: the header says {declared:,} rows, the file has {rows}, {how}. Copy it again, or take what is there: {mend('skip')}."
     )
 
 
