@@ -279,7 +279,7 @@ class WordVectors(VectorStore):
 
     def screened(self) -> WordVectors:
         """The same vectors with 8-bit codes beside them: searches look at the codes first, and exactly at the rows that can be among the
-        best. The answers are the same, in about a third of the time; a quarter of the memory comes on top."""
+        best. The answers are the same, in about a quarter of the time; a quarter of the memory comes on top."""
         if self.quantized is not None:
             return self
         other = copy.copy(self)

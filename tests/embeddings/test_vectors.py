@@ -64,6 +64,22 @@ def test_neighbours_of_many_are_those_of_each() -> None:
     assert vectors.neighbours([]) == []
 
 
+def test_answers_are_gensim_s() -> None:
+    models = pytest.importorskip("gensim.models")
+    vectors = make(300, 20)
+    keyed = models.KeyedVectors(20)
+    keyed.add_vectors(list(vectors), vectors.matrix)
+    question = (["w1", "w250", "w9"], ["w30"])
+    for found, expected in (
+        (vectors.most_similar(*question), keyed.most_similar(*question)),
+        (vectors.most_similar(*question, method="3cosmul"), keyed.most_similar_cosmul(*question)),
+        (vectors.most_similar("w5", top=20, restrict=100), keyed.most_similar("w5", topn=20, restrict_vocab=100)),
+    ):
+        assert [neighbour.word for neighbour in found] == [word for word, _ in expected]
+        np.testing.assert_allclose([neighbour.similarity for neighbour in found], [score for _, score in expected], rtol=1e-4)
+    assert vectors.doesnt_match(["w1", "w2", "w3", "w4"]) == keyed.doesnt_match(["w1", "w2", "w3", "w4"])
+
+
 def test_vectors_and_weights_in_questions() -> None:
     vectors = make()
     (nearest,) = vectors.most_similar(vectors["w7"] * 3, top=1)
