@@ -263,7 +263,7 @@ class _TestWords:
         sizes = [len(section.pairs) for section in test.sections]
         starts = np.cumsum([0, *sizes])
         return cls(
-            queries=np.concatenate([unit_rows(vectors.matrix[known_rows]), made_vectors[usable]]),
+            queries=np.concatenate([unit_rows(vectors.matrix[known_rows], known_rows), made_vectors[usable]]),
             query_row=np.concatenate([known_rows, np.full(int(usable.sum()), -1)]),
             source=np.array([query[source] for source, _ in pairs], np.int32),
             target=np.array([next((query[word] for word in targets if query[word] >= 0), -1) for _, targets in pairs], np.int32),

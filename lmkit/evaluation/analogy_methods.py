@@ -48,13 +48,14 @@ class Candidates:
 
     def units(self, rows: np.ndarray) -> np.ndarray:
         """Rows of length 1, float32 (len(rows), d)."""
-        return unit_rows(self._matrix[rows])
+        return unit_rows(self._matrix[rows], rows)
 
     def blocks(self, queries: int) -> Iterator[tuple[int, np.ndarray]]:
         """(first row, rows of length 1) in blocks whose products with so many queries take at most 64 MB."""
         size = max(_BLOCK_BYTES // (4 * max(queries, self._matrix.shape[1], 1)) // _BLOCK_STEP, 1) * _BLOCK_STEP
         for first in range(0, len(self), size):
-            yield first, unit_rows(self._matrix[first : min(first + size, len(self))])
+            numbers = range(first, min(first + size, len(self)))
+            yield first, unit_rows(self._matrix[numbers.start : numbers.stop], numbers)
 
 
 @dataclasses.dataclass(frozen=True)

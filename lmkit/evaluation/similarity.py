@@ -153,7 +153,7 @@ def evaluate_similarity(
     index = SpellingIndex(vectors, options.restrict, options.case)
     words = list(dict.fromkeys(word for pair in test.pairs for word in pair))
     rows = index.rows(words)
-    directions = unit_rows(vectors.matrix[np.maximum(rows, 0)])
+    directions = unit_rows(vectors.matrix[np.maximum(rows, 0)], np.maximum(rows, 0))
     unknown = np.flatnonzero(rows < 0)
     directions[unknown] = np.nan
     if options.oov == "subwords" and len(unknown):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmkit.errors import UnknownWordError
+from lmkit.errors import FormatError, UnknownWordError
 
 if TYPE_CHECKING:
     from lmkit.protocols import WordVectors
@@ -67,12 +67,28 @@ class SpellingIndex:
         return np.fromiter(map(self.row, words), np.int64, len(words))
 
 
-def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Rows of length 1, float32 (n, d); rows of zeros become nan, which no comparison prefers."""
+def unit_rows(rows: np.ndarray, numbers: np.ndarray | range | None = None) -> np.ndarray:
+    """Rows of length 1, float32 (n, d); rows of zeros become nan, which no comparison prefers.
+
+    Parameters
+    ----------
+    numbers : (n,), which rows of the model these are, so that one with NaN or infinity is refused; without it such rows become nan.
+
+    Raises
+    ------
+    FormatError : for a row with NaN or infinity.
+    """
     rows = np.asarray(rows, np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    lengths[lengths == 0] = np.nan
-    return np.ascontiguousarray(rows / lengths[:, None])
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        if numbers is not None and not np.isfinite(lengths).all():
+            row = numbers[int(np.argmin(np.isfinite(lengths)))]
+            raise FormatError(
+                f"The vector of row {row:,} (counted from 0) holds NaN, infinity or numbers beyond 1e18; "
+                "train again with a lower learning rate, or leave such rows out."
+            )
+        lengths[lengths == 0] = np.nan
+        return np.ascontiguousarray(rows / lengths[:, None])
 
 
 def composed(vectors: WordVectors, words: Sequence[str], case: str = "fold") -> np.ndarray:

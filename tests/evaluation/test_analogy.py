@@ -12,7 +12,7 @@ import pytest
 from reference import analogy_twin
 
 from lmkit.embeddings.vectors import WordVectors
-from lmkit.errors import InputError, InvalidParameterError
+from lmkit.errors import FormatError, InputError, InvalidParameterError
 from lmkit.evaluation.analogy import METHODS, AnalogyOptions, evaluate_analogies
 from lmkit.evaluation.analogy_methods import Candidates
 from lmkit.evaluation.analogy_sets import AnalogyTest, read_analogies
@@ -184,6 +184,15 @@ class TestPolicies:
         assert evaluate_analogies(WordVectors(words, matrix), test).answers.tolist() == [4, -1]
         positive = evaluate_analogies(WordVectors(words, matrix), test, AnalogyOptions(positive=True))
         assert positive.answers.tolist() == [-1, -1]
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_rows_of_nan_are_refused(self, bad: float) -> None:
+        matrix = self.matrix.copy()
+        matrix[5, 1] = bad
+        test = AnalogyTest.from_questions([("a", "b", "c", "d")])
+        with pytest.raises(FormatError, match="row 5 .* holds NaN, infinity"):
+            evaluate_analogies(WordVectors(self.words, matrix), test)
+        assert evaluate_analogies(WordVectors(self.words, matrix), test, AnalogyOptions(restrict=5)).outcomes.tolist() == [1]
 
     @pytest.mark.parametrize("wrong", [{"method": "add"}, {"case": "upper"}, {"oov": "drop"}, {"restrict": 0}, {"exclude": "none"}])
     def test_parameters(self, wrong: dict) -> None:
