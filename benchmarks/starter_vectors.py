@@ -36,11 +36,11 @@ QUESTION = (["king", "woman"], ["man"])
 
 
 def spoken(corpus: EncodedCorpus) -> EncodedCorpus:
-    """The text without the tokens that have neither a letter nor a digit."""
+    """The text without the tokens that have neither a letter nor a digit, and without these in its vocabulary and counts."""
     kept = np.array([any(char.isalnum() for char in token) for token in corpus.vocabulary.tokens()])[corpus.ids]
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
     ids = np.ascontiguousarray(corpus.ids[kept])
-    return dataclasses.replace(corpus, ids=ids, sentence_offsets=before[corpus.sentence_offsets])
+    return dataclasses.replace(corpus, ids=ids, sentence_offsets=before[corpus.sentence_offsets]).compact()
 
 
 def make(corpus: EncodedCorpus, seed: int) -> tuple[WordVectors, float]:

@@ -1,7 +1,7 @@
 """Starter vectors: English words with vectors that come with lmkit, so that the first question needs no training.
 
-They were trained by lmkit itself on Simple English Wikipedia; `make.py` beside this file is the program that made them, NOTICE says whose
-text it is (CC BY-SA).
+They were trained by lmkit itself on Simple English Wikipedia: benchmarks/starter_vectors.py is the program that made them, its results say
+how good they are, and NOTICE beside this file says whose text it was and under which licence they come (CC BY-SA 3.0).
 """
 
 from __future__ import annotations
