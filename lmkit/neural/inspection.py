@@ -1,9 +1,9 @@
 """How far gradients reach: back through time in recurrent networks, down through layers in feed-forward stacks.
 
-Through time: for the last token w_T of a text the network's loss is -log p(w_T | w_1 .. w_(T-1)). Measured is the norm of its gradient by the
-state k steps back, as backpropagation through time computes it (Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013). A gradient
-that falls by a factor a step vanishes: what stood k words ago can't be learnt from. One that grows explodes: clipping by norm keeps the
-step small, but scales near and far alike.
+Through time: for the last token w_T of a text the network's loss is -log p(w_T | w_1 .. w_(T-1)). Measured is the norm of its gradient
+by the state k steps back, as backpropagation through time computes it (Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013).
+A gradient that falls by a factor a step vanishes: what stood k words ago can't be learnt from. One that grows explodes: clipping by norm
+keeps the step small, but scales near and far alike.
 """
 
 from __future__ import annotations
@@ -63,13 +63,15 @@ class Curve:
         return {**dataclasses.asdict(self), "factor_a_step": self.factor_a_step}
 
 
-def fresh_network(cell: str, hidden: int, vocabulary_size: int = 50, radius: float | None = None, seed: int = 0) -> RecurrentNetwork:
-    """An untrained network of one layer, in float64.
+def fresh_network(
+    cell: str, hidden: int, vocabulary_size: int = 50, radius: float | None = None, seed: int = 0, dtype: Any = np.float32
+) -> RecurrentNetwork:
+    """An untrained network of one layer.
 
     radius : the recurrent matrix of each gate is scaled to this spectral radius (largest absolute eigenvalue); None leaves it as it begins.
     """
     counts = np.full(vocabulary_size, 10, np.int64)
-    network = RecurrentNetwork(Architecture(cell=cell, layers=1, hidden=hidden), counts, (1,), seed, np.float64)
+    network = RecurrentNetwork(Architecture(cell=cell, layers=1, hidden=hidden), counts, (1,), seed, dtype)
     if radius is not None:
         radius = check_float("fresh_network", "radius", radius, minimum=0, open_minimum=True)
         weight = network.layers[0].w_hh.value
@@ -83,6 +85,11 @@ def random_texts(network: RecurrentNetwork, texts: int, length: int, seed: int =
     """int32 (texts, length): ids drawn evenly from those that can be predicted."""
     possible = np.setdiff1d(np.arange(len(network.embedding.weight.value)), network.excluded)
     return np.random.default_rng(seed).choice(possible, (texts, length)).astype(np.int32)
+
+
+def window_length(steps: int) -> int:
+    """Tokens that a text needs for distances up to `steps`: those before the first state, and the one predicted last."""
+    return steps + _WARM_UP + 1
 
 
 def windows_of(stream: np.ndarray, texts: int, length: int, seed: int = 0) -> np.ndarray:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 
-from lmkit import _files
-from lmkit.errors import MissingDependencyError, UsageError
+from lmkit import _plots
 from lmkit.ngram.count_table import CountTable, vocabulary_growth
 from lmkit.text.corpus import EncodedCorpus
-
-_FORMATS = (".png", ".svg", ".pdf")
 
 
 def zipf_plot(table: CountTable, path: str | os.PathLike[str]) -> None:
     """Count against rank of all n-grams of each order on logarithmic axes (Zipf 1949), with the line of slope -1 through the first."""
-    figure, axes = _figure("rank", "count")
+    figure, axes = _plots.figure("rank", "count")
     for n, counts in table.counts.items():
         falling = np.sort(counts)[::-1]
         ranks = np.unique(np.geomspace(1, len(falling), 400).astype(np.int64)) if len(falling) else np.empty(0, np.int64)
@@ -25,7 +21,7 @@ def zipf_plot(table: CountTable, path: str | os.PathLike[str]) -> None:
     first = max(int(counts.max(initial=1)) for counts in table.counts.values())
     axes.loglog([1, first], [first, 1], linestyle=":", color="grey", label="count = first / rank")
     axes.set_title("Zipf's law: a few n-grams are frequent, most are rare")
-    _save(figure, axes, path)
+    _plots.save(figure, axes, path)
 
 
 def heaps_plot(corpus: EncodedCorpus, path: str | os.PathLike[str]) -> dict[str, float]:
@@ -33,41 +29,19 @@ def heaps_plot(corpus: EncodedCorpus, path: str | os.PathLike[str]) -> dict[str,
     tokens, types = vocabulary_growth(corpus)
     later = tokens >= np.sqrt(tokens[-1])
     exponent, intercept = np.polyfit(np.log(tokens[later]), np.log(types[later]), 1)
-    figure, axes = _figure("words read", "different words")
+    figure, axes = _plots.figure("words read", "different words")
     axes.loglog(tokens, types, label="this text")
     axes.loglog(tokens, np.exp(intercept) * tokens**exponent, linestyle=":", label=f"{np.exp(intercept):.3g} n^{exponent:.3f}")
     axes.set_title("Heaps' law: there is always another new word")
-    _save(figure, axes, path)
+    _plots.save(figure, axes, path)
     return {"factor": float(np.exp(intercept)), "exponent": float(exponent)}
 
 
 def counts_of_counts_plot(table: CountTable, path: str | os.PathLike[str], highest: int = 20) -> None:
     """How many n-grams occur once, twice, ...: what discounts and Good-Turing are computed from."""
-    figure, axes = _figure("times seen", "number of n-grams")
+    figure, axes = _plots.figure("times seen", "number of n-grams")
     for n in table.counts:
         values = table.counts_of_counts(n, highest)
         axes.semilogy(np.arange(1, highest + 1), values[1:], marker="o", markersize=3, label=f"{n}-grams")
     axes.set_title("Counts of counts: most n-grams are seen once")
-    _save(figure, axes, path)
-
-
-def _figure(x: str, y: str) -> tuple[Any, Any]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingDependencyError("Plots need matplotlib: pip install 'lmkit[plots]'.") from None
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(visible=True, alpha=0.3)
-    return figure, axes
-
-
-def _save(figure: Any, axes: Any, path: str | os.PathLike[str]) -> None:
-    form = os.path.splitext(os.fspath(path))[1].lower()
-    if form not in _FORMATS:
-        raise UsageError(f"{path}: a plot is written as {', '.join(_FORMATS)}; end its name with one of these.")
-    axes.legend()
-    with _files.replacing(path) as temporary:
-        figure.savefig(temporary, format=form[1:], dpi=150)
+    _plots.save(figure, axes, path)

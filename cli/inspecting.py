@@ -1,0 +1,17 @@
+"""`lmkit inspect`: looking into networks."""
+
+from __future__ import annotations
+
+import typer
+
+from lmkit_cli import inspect_gradients
+
+command = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+
+
+@command.callback()
+def _group() -> None:
+    """Look into networks: how far their gradients reach."""
+
+
+command.command("gradients")(inspect_gradients.command)
