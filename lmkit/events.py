@@ -17,6 +17,49 @@ if TYPE_CHECKING:
     from lmkit.text.vocabulary import Vocabulary
 
 
+@dataclasses.dataclass(frozen=True)
+class Sum:
+    """A number of events and the sum of their natural-log probabilities."""
+
+    count: int = 0
+    log_probability: float = 0.0
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(self.count + other.count, self.log_probability + other.log_probability)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(-mean); nan without events, inf if a probability is 0."""
+        if self.count == 0:
+            return math.nan
+        mean = -self.log_probability / self.count
+        return math.exp(mean) if mean < 709 else math.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class EventSums:
+    """What remains of scored events when they are only added up; blocks of one text add up with `+`.
+
+    Attributes
+    ----------
+    known_words, unknown_words, ends : `Sum` of the three kinds of events.
+    zero_probabilities : number of events with probability 0.
+    characters, bytes : what the events cover of the text, separators included.
+    sentences : number of sentences.
+    """
+
+    known_words: Sum = Sum()
+    unknown_words: Sum = Sum()
+    ends: Sum = Sum()
+    zero_probabilities: int = 0
+    characters: int = 0
+    bytes: int = 0
+    sentences: int = 0
+
+    def __add__(self, other: EventSums) -> EventSums:
+        return EventSums(*(getattr(self, field.name) + getattr(other, field.name) for field in dataclasses.fields(self)))
+
+
 @dataclasses.dataclass(eq=False)
 class ScoredEvents:
     """N predicted tokens and what a model said of each.

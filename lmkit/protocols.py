@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from lmkit.events import ScoredEvents
+from lmkit.events import EventSums, ScoredEvents
 
 if TYPE_CHECKING:
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
+    from lmkit.text.sources import TextSource
     from lmkit.text.strings import StringTable
     from lmkit.text.vocabulary import Vocabulary
 
@@ -46,6 +47,14 @@ class LanguageModel(Protocol):
 
     def log_probs(self, state: State) -> np.ndarray:
         """Natural logarithms, float64 (batch, len(vocabulary)), of the next token's probabilities; -inf for what can't be predicted."""
+
+
+@runtime_checkable
+class SumsScores(Protocol):
+    """A model that can add up the scores of a text without keeping them, which takes a fraction of the time."""
+
+    def sum_scores(self, source: TextSource, options: TextOptions, threads: int | None = None) -> tuple[EventSums, tuple[str, ...]] | None:
+        """The sums over a text and the notes of its reading; None if a text read so must be encoded first."""
 
 
 class WordVectors(Protocol):

@@ -22,7 +22,7 @@ import numpy as np
 from lmkit._jit import kernel
 from lmkit.ngram.formats.kenlm_binary import _kernels_probing as probing
 from lmkit.ngram.querying._kernels_query import DAMAGED, children, is_state, link_of, log10_prob_of, order_of
-from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, find_slot, first_slot, slot_id, slot_shift
+from lmkit.numeric._kernels_hash import find_slot, first_slot, slot_id, slot_shift, string_key
 from lmkit.numeric._kernels_memory import PADDING, array_at, load8, trailing_zeros
 
 ZERO = np.float32(-99.0)
@@ -52,14 +52,9 @@ def _cut(data, start, stop):  # type: ignore[no-untyped-def]
         if _is_space(data[end]):
             return end, chunk & ((np.uint64(1) << bits) - np.uint64(1))
     at = start
-    key = BYTE_START
-    packed = np.uint64(0)
     while at < stop and not _is_space(data[at]):
-        if at - start < 8:
-            packed |= np.uint64(data[at]) << np.uint64(8 * (at - start))
-        key = (key ^ np.uint64(data[at])) * BYTE_MULTIPLIER
         at += 1
-    return at, (packed if at - start <= 8 else key)
+    return at, string_key(data, start, at - start)
 
 
 @kernel

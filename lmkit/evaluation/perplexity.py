@@ -8,32 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmkit.events import ScoredEvents
+from lmkit.events import EventSums, ScoredEvents, Sum
+
+if TYPE_CHECKING:
+    from lmkit.protocols import LanguageModel
 
 _LN10 = math.log(10)
-
-
-@dataclasses.dataclass(frozen=True)
-class Sum:
-    """A number of events and the sum of their natural-log probabilities."""
-
-    count: int = 0
-    log_probability: float = 0.0
-
-    def __add__(self, other: Sum) -> Sum:
-        return Sum(self.count + other.count, self.log_probability + other.log_probability)
-
-    @property
-    def perplexity(self) -> float:
-        """exp(-mean); nan without events, inf if a probability is 0."""
-        if self.count == 0:
-            return math.nan
-        mean = -self.log_probability / self.count
-        return math.exp(mean) if mean < 709 else math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +65,16 @@ class Accounting:
             vocabulary_size=events.vocabulary_size,
             vocabulary_hash=events.vocabulary_hash,
             is_normalised=events.is_normalised,
+        )
+
+    @classmethod
+    def from_sums(cls, sums: EventSums, model: LanguageModel) -> Accounting:
+        """From what a model added up itself."""
+        return cls(
+            **{field.name: getattr(sums, field.name) for field in dataclasses.fields(sums)},
+            vocabulary_size=len(model.vocabulary) - (1 if model.text_options.sentence_boundaries else 2),
+            vocabulary_hash=model.vocabulary.hash,
+            is_normalised=model.is_normalised,
         )
 
     def __add__(self, other: Accounting) -> Accounting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,11 +16,12 @@ from lmkit._estimator import Estimator
 from lmkit._memory import parse_size
 from lmkit._validation import check_int
 from lmkit.errors import InvalidParameterError, UsageError
-from lmkit.events import ScoredEvents
+from lmkit.events import EventSums, ScoredEvents, Sum
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.counting.estimation import Outcome, Recipe, as_path, estimate, estimate_counts
 from lmkit.ngram.formats import arpa, native
 from lmkit.ngram.pruning.subjects import as_prunings
+from lmkit.ngram.querying._kernels_query import sum_events
 from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.ngram.querying.successors import index_of
@@ -28,12 +29,15 @@ from lmkit.ngram.smoothing import Smoothing, get_method
 from lmkit.sampling import Decoding, generate
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
+from lmkit.text.known_words import KnownWords, KnownWordsReader
 from lmkit.text.options import TextOptions
+from lmkit.text.sources import lines_source
 from lmkit.text.tokenizers import get_tokenizer
 from lmkit.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from lmkit._container import Container
+    from lmkit.text.sources import TextSource
 
 _LN10 = np.log(10.0)
 
@@ -297,6 +301,75 @@ class NgramLanguageModel(Estimator):
         return ScoredEvents.of_corpus(
             encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off, is_normalised=self.is_normalised_
         )
+
+    def sum_scores(self, source: TextSource, options: TextOptions, threads: int | None = None) -> tuple[EventSums, tuple[str, ...]] | None:
+        """Add up the scores of a text, block by block, without keeping them: a fraction of the time of `score`.
+
+        Parameters
+        ----------
+        source : from `lmkit.text.open_source`.
+        options : how it is read.
+        threads : number of threads, by default all cores. The result is the same for any number.
+
+        Returns
+        -------
+        The sums and the notes of the reading, or None if `options` need the text to be encoded first.
+        """
+        self._check_fitted("trie_")
+        if not (KnownWordsReader.can_read(options) and options.sentence_boundaries == self.text_options_.sentence_boundaries):
+            return None
+        trie, begin = self.trie_, self._begin_state
+
+        def add_up(words: KnownWords) -> EventSums:
+            ids, offsets = words.ids, words.sentence_offsets
+            counts, sums = np.zeros(4, np.int64), np.zeros(3)
+            sum_events(trie.log_probabilities(ids, offsets, begin, ends=True), ids, offsets, True, counts, sums)
+            kinds = [Sum(int(count), float(total)) for count, total in zip(counts, sums, strict=False)]
+            return EventSums(*kinds, int(counts[3]), words.characters, words.bytes, len(offsets) - 1)
+
+        reader = KnownWordsReader(source, options, self.vocabulary_)
+        return sum(reader.map(add_up, threads or os.cpu_count() or 1), EventSums()), reader.notes
+
+    def score_sentences(self, sentences: Iterable[str], threads: int = 1) -> np.ndarray:
+        """The log probability of each of many sentences, its end included: what rescoring lists of hypotheses needs, and nothing else.
+
+        Parameters
+        ----------
+        sentences : one string each, read as the model's text; an empty one is an end alone.
+        threads : number of threads. The result is the same for any number.
+
+        Returns
+        -------
+        float64 (S,), natural logarithms; -inf where an event is impossible.
+
+        Raises
+        ------
+        UsageError : for a model of continuous text, which has no sentences.
+
+        Examples
+        --------
+        >>> from lmkit import NgramLanguageModel
+        >>> model = NgramLanguageModel(order=3).fit("the cat sat\\nthe cat ran\\nthe dog sat")
+        >>> model.score_sentences(["the dog ran", "ran dog the"]).round(2).tolist()
+        [-5.6, -10.43]
+        """
+        self._check_fitted("trie_")
+        options = self.text_options_.replace(blank_lines="keep", encoding="utf-8")
+        if not options.sentence_boundaries:
+            raise UsageError("This model was made from continuous text and knows no sentences; use score instead.")
+        trie, begin = self.trie_, self._begin_state
+
+        def totals(ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+            return np.add.reduceat(trie.log_probabilities(ids, offsets, begin, ends=True), offsets[:-1] + np.arange(len(offsets) - 1))
+
+        if not KnownWordsReader.can_read(options):
+            options = options.replace(sentences="line", sentence_model=None)
+            corpora = [as_corpus([sentence, "x"], options) for sentence in sentences]  # the second keeps an empty one from being no text
+            parts = [totals(corpus.ids_in(self.vocabulary_), corpus.sentence_offsets)[:1] for corpus in corpora]
+        else:
+            reader = KnownWordsReader(lines_source(sentences), options, self.vocabulary_, may_be_empty=True)
+            parts = list(reader.map(lambda words: totals(words.ids, words.sentence_offsets), threads))
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def initial_state(self, batch: int = 1) -> np.ndarray:
         """States before the first word, int64 (batch,), or (batch, order) of a compact model."""

@@ -9,7 +9,8 @@ Arrays (B = bytes of all strings, V = strings, C = slots, a power of two):
 | table   | uint64 | (2 C,)    | slot s: key at 2s, value at 2s+1; value 0 = free, else 1 + (id << 4 | min(length, 9)) |
 
 A string of at most 8 bytes is its own key (packed little-endian), so a match of key and length is exact without looking at the blob. A
-longer one has a 64-bit hash as key, and a match is confirmed byte by byte. At most half of the slots are ever taken.
+longer one has a 64-bit hash as key, over its bytes eight at a time, and a match is confirmed byte by byte. At most half of the slots are
+ever taken.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_memory import load8
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (Knuth, TAOCP 3, 6.4)
-BYTE_MULTIPLIER = np.uint64(0x00000100000001B3)  # FNV-1a, 64 bits
-BYTE_START = np.uint64(0xCBF29CE484222325)
 LONG = 9  # the length that stands for "more than 8 bytes"
 
 
@@ -38,15 +38,38 @@ def slot_shift(table):
 @kernel
 def string_key(data, start, length):
     """Key of data[start:start+length]: the bytes themselves up to 8, a hash beyond."""
+    if length > 8:
+        return long_key(data, start, length)
     key = np.uint64(0)
-    if length <= 8:
-        for i in range(length):
-            key |= np.uint64(data[start + i]) << np.uint64(8 * i)
-        return key
-    key = BYTE_START
     for i in range(length):
-        key = (key ^ np.uint64(data[start + i])) * BYTE_MULTIPLIER
+        key |= np.uint64(data[start + i]) << np.uint64(8 * i)
     return key
+
+
+@kernel
+def long_key(data, start, length):
+    """Hash of more than 8 bytes, eight at a time; the last eight overlap those before."""
+    key = np.uint64(length)
+    at = start
+    last = start + length - 8
+    while at < last:
+        key = (key ^ load8(data, at)) * MULTIPLIER
+        key ^= key >> np.uint64(29)
+        at += 8
+    key = (key ^ load8(data, last)) * MULTIPLIER
+    return key ^ (key >> np.uint64(32))
+
+
+@kernel
+def same_bytes(data, start, other, other_start, length):
+    """Whether two strings of one length, more than 8 bytes, are equal."""
+    last = length - 8
+    at = 0
+    while at < last:
+        if load8(data, start + at) != load8(other, other_start + at):
+            return False
+        at += 8
+    return load8(data, start + last) == load8(other, other_start + last)
 
 
 @kernel
@@ -70,14 +93,8 @@ def find_slot(table, slot, key, data, start, length, blob, offsets):
                 if kind < LONG:
                     return slot
                 begin = offsets[entry >> 4]
-                if offsets[(entry >> 4) + 1] - begin == length:
-                    same = True
-                    for i in range(length):
-                        if blob[begin + i] != data[start + i]:
-                            same = False
-                            break
-                    if same:
-                        return slot
+                if offsets[(entry >> 4) + 1] - begin == length and same_bytes(data, start, blob, begin, length):
+                    return slot
         slot = (slot + np.uint64(1)) & mask
 
 

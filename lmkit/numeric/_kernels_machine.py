@@ -1,5 +1,5 @@
-"""Machine instructions that Numba has no name for: prefetching, counting bits, reading bits as a float. Plain forms stand in where Numba
-is switched off."""
+"""Machine instructions that Numba has no name for: prefetching, counting bits, reading bits as a float, comparing 64 bytes at once. Plain
+forms stand in where Numba is switched off."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ if numba.config.DISABLE_JIT:
     def float_from_bits(bits):
         """The float32 with these 32 bits."""
         return np.uint32(bits).view(np.float32)
+
+    def equal_mask(array, index, byte):
+        """uint64 whose bit i says whether array[index + i] is this byte, for the 64 bytes of a uint8 array from index on."""
+        return np.packbits(array[index : index + 64] == byte, bitorder="little").view(np.uint64)[0]
 
 else:
     from llvmlite import ir
@@ -75,3 +79,21 @@ else:
             return builder.bitcast(arguments[0], ir.FloatType())
 
         return types.float32(types.uint32), generate
+
+    @intrinsic
+    def equal_mask(typing_context, array, index, byte):  # type: ignore[no-untyped-def]
+        """uint64 whose bit i says whether array[index + i] is this byte, for the 64 bytes of a uint8 array from index on."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            array_type, index_type, byte_type = signature.args
+            values = context.make_array(array_type)(context, builder, arguments[0])
+            place = builder.gep(values.data, [context.cast(builder, arguments[1], index_type, types.intp)])
+            vector = ir.VectorType(ir.IntType(8), 64)
+            block = builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
+            wanted = context.cast(builder, arguments[2], byte_type, types.uint8)
+            first = builder.insert_element(ir.Constant(vector, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), 64), [ir.Constant(ir.IntType(32), 0)] * 64)
+            splat = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
+            return builder.bitcast(builder.icmp_unsigned("==", block, splat), ir.IntType(64))
+
+        return types.uint64(array, index, byte), generate

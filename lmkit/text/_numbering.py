@@ -99,7 +99,7 @@ class WordNumberer:
         self._offsets[: len(_SPECIAL_OFFSETS)] = _SPECIAL_OFFSETS
         self._table = empty_table(len(SPECIALS))
         self._enter_specials()
-        self._scratch = (np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.uint64), np.zeros(_BATCH, np.uint64))
+        self._scratch = batch_scratch()
         self._at_line_start = True
         self._empty_document = True
 
@@ -177,9 +177,7 @@ class WordNumberer:
 
     def sightings(self) -> dict[str, Sighting]:
         """Literals left out ("boundary"), literal <unk> ("unknown") and blank lines kept ("blank")."""
-        kernels = self._kernels
-        places = {"boundary": kernels.LEFT_OUT, "unknown": kernels.UNKNOWN, "blank": kernels.BLANK}
-        return {name: Sighting(*(int(self._state[place + i]) for i in range(3))) for name, place in places.items()}
+        return sightings_of(self._state)
 
     def take(self) -> tuple[Numbered, Vocabulary]:
         """Everything read, and its words with their counts. The numberer is spent."""
@@ -190,6 +188,19 @@ class WordNumberer:
         blob = self._blob[: self._state[self._kernels.BLOB_USED]].copy()
         vocabulary = Vocabulary(blob, self._offsets[: types + 1].copy(), counts)
         return numbered, vocabulary
+
+
+def sightings_of(state: np.ndarray) -> dict[str, Sighting]:
+    """What the kernels of words noted in their state."""
+    from lmkit.text import _kernels_words as kernels
+
+    places = {"boundary": kernels.LEFT_OUT, "unknown": kernels.UNKNOWN, "blank": kernels.BLANK}
+    return {name: Sighting(*(int(state[place + i]) for i in range(3))) for name, place in places.items()}
+
+
+def batch_scratch() -> tuple[np.ndarray, ...]:
+    """starts, lengths, keys and slots of a batch, as the kernels of words take them."""
+    return np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.int64), np.zeros(_BATCH, np.uint64), np.zeros(_BATCH, np.uint64)
 
 
 class SymbolNumberer:

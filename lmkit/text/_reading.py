@@ -64,13 +64,8 @@ def read_document(document: Document, options: TextOptions, tally: Tally, cut: s
     InputError : if the document is binary or not in the encoding that the options name.
     """
     checked = cut != "byte"
-    raw = tally.over(document.blocks())
-    if checked and document.path is not None and not options.encoding.lower().startswith(_WIDE):
-        raw = _refuse_binary(raw, document.name)
-    if options.encoding != "utf-8" and checked:
-        raw = _transcoded(raw, document.name, options.encoding)
     offset, line = 0, 1
-    for block in _without_mark(_cut_blocks(raw, cut)):
+    for block in unchecked_blocks(document, options, tally.over(document.blocks()), cut):
         if checked:
             characters = _check(block, document.name, offset, line)
             tally.raw_characters += characters
@@ -79,6 +74,16 @@ def read_document(document: Document, options: TextOptions, tally: Tally, cut: s
             tally.raw_characters += int(np.count_nonzero((block & 0xC0) != 0x80))
         offset += len(block)
         yield block
+
+
+def unchecked_blocks(document: Document, options: TextOptions, raw: Iterable[Block], cut: str) -> Iterator[np.ndarray]:
+    """As `read_document`, for blocks that the caller checks: those of UTF-8 text may hold bytes that are not."""
+    checked = cut != "byte"
+    if checked and document.path is not None and not options.encoding.lower().startswith(_WIDE):
+        raw = _refuse_binary(raw, document.name)
+    if options.encoding != "utf-8" and checked:
+        raw = _transcoded(raw, document.name, options.encoding)
+    return _without_mark(_cut_blocks(raw, cut))
 
 
 def _without_mark(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -61,9 +61,9 @@ def encode(source: TextSource, options: TextOptions | None = None, *, cache: boo
                 numberer.feed(prepared)
             numberer.end_document()
     if numberer.n_tokens == 0:
-        raise _no_tokens(source.name, tally.raw_bytes)
+        raise no_tokens(source.name, tally.raw_bytes)
     names = [document.name for document in source.documents()]
-    notes = _notes(numberer.sightings(), names, place_unit(options))
+    notes = describe_sightings(numberer.sightings(), names, place_unit(options))
     corpus = _corpus(numberer, options, source.name, notes)
     corpus.sha256, corpus.raw_bytes, corpus.raw_characters = tally.sha256(), tally.raw_bytes, tally.raw_characters
     if trained:
@@ -101,7 +101,7 @@ def as_corpus(text: Any, options: TextOptions | None = None) -> EncodedCorpus:
     sentences = iter(text)
     first = next(sentences, None)
     if first is None:
-        raise _no_tokens("text", 0)
+        raise no_tokens("text", 0)
     everything = _chained(first, sentences)
     if isinstance(first, str):
         found_before = options.sentences in ("paragraph", "detected")
@@ -145,7 +145,7 @@ class EncodedStream(Iterator[EncodedCorpus]):
                 for prepared in preparer.end_document() if last else preparer.feed(block):
                     numberer.feed(prepared)
                 numberer.end_document()
-                _add_sightings(sightings, numberer.sightings(), lines, index)
+                add_sightings(sightings, numberer.sightings(), lines, index)
                 total += numberer.n_tokens
                 part = _corpus(numberer, self._options, self._source.name)
                 lines += int(np.count_nonzero(block == 10)) if unit == "line" else part.n_sentences
@@ -154,8 +154,8 @@ class EncodedStream(Iterator[EncodedCorpus]):
                     read = (tally.raw_bytes, tally.raw_characters)
                     yield from _pieces(part, self._block_tokens)
         if total == 0:
-            raise _no_tokens(self._source.name, tally.raw_bytes)
-        self.notes = _notes(sightings, names, unit)
+            raise no_tokens(self._source.name, tally.raw_bytes)
+        self.notes = describe_sightings(sightings, names, unit)
 
 
 def encode_stream(source: TextSource, options: TextOptions | None = None, block_tokens: int = 1 << 20) -> EncodedStream:
@@ -214,7 +214,7 @@ def _corpus(numberer: Any, options: TextOptions, name: str, notes: tuple[str, ..
     return EncodedCorpus(ids, numbered.sentence_offsets, numbered.document_offsets, vocabulary, options, name, notes=notes)
 
 
-def _notes(sightings: dict[str, Any], document_names: Sequence[str], unit: str) -> tuple[str, ...]:
+def describe_sightings(sightings: dict[str, Any], document_names: Sequence[str], unit: str) -> tuple[str, ...]:
     """Sentences about literal specials and blank lines. unit: what the sightings' line numbers count."""
 
     def first(seen: Any) -> str:
@@ -241,7 +241,8 @@ def _training_note(options: TextOptions) -> str:
     return f"Sentences are detected by a Punkt model trained on {size:,} characters of this text; it is kept with the text's options."
 
 
-def _add_sightings(total: dict[str, Any], part: dict[str, Any], line: int, document: int) -> None:
+def add_sightings(total: dict[str, Any], part: dict[str, Any], line: int, document: int) -> None:
+    """Add what was seen in a part of a document to `total`. line: how many were read of the document before the part."""
     for name, seen in part.items():
         if seen.count and name not in total:
             total[name] = dataclasses.replace(seen, line=line + seen.line, document=document)
@@ -274,6 +275,7 @@ def _bar(source: TextSource, progress: bool) -> Progress | Any:
     return Progress(f"Reading {source.name}", None if source.is_compressed else source.size, "B")
 
 
-def _no_tokens(name: str, size: int) -> InputError:
+def no_tokens(name: str, size: int) -> InputError:
+    """One sentence about a text of `size` bytes without a word."""
     what = "is empty" if size == 0 else "holds no tokens, only white space"
     return InputError(f"{name}: {what}; name a text with at least one word.")

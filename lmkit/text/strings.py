@@ -269,12 +269,20 @@ def check_size(size: int) -> None:
 
 
 def first_bad_byte(blob: np.ndarray) -> int:
-    """Place of the first byte that is not UTF-8, or -1. Only bytes above 127 are looked at, and the one behind each run of them."""
-    high = blob >= 0x80
+    """Place of the first byte that is not UTF-8, or -1. Only bytes above 127 are looked at, and the one behind each run of them: looked for
+    among eight bytes at a time, since most have none."""
+    whole = len(blob) & ~7
+    eights = np.ascontiguousarray(blob[:whole]).view(np.uint64)
+    near = (eights & np.uint64(0x8080808080808080)) != 0
+    near[1:] |= near[:-1]  # the byte behind a run may lie in the next eight
+    rows = np.flatnonzero(near)
+    part = np.concatenate([eights[rows].view(np.uint8), blob[whole:]])
+    high = part >= 0x80
     kept = high.copy()
     kept[1:] |= high[:-1]
     try:
-        blob[kept].tobytes().decode()
+        part[kept].tobytes().decode()
     except UnicodeDecodeError as error:
-        return int(np.flatnonzero(kept)[error.start])
+        place = int(np.flatnonzero(kept)[error.start])
+        return int(rows[place >> 3]) * 8 + (place & 7) if place < 8 * len(rows) else whole + place - 8 * len(rows)
     return -1

@@ -12,9 +12,11 @@ from sklearn.base import clone
 
 import lmkit
 from lmkit import Decoding, NgramLanguageModel, TextOptions
-from lmkit.errors import InputError, InvalidParameterError, NotFittedError
+from lmkit.errors import InputError, InvalidParameterError, NotFittedError, UsageError
+from lmkit.evaluation.perplexity import Accounting
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
+from lmkit.text.sources import open_source
 from lmkit.text.vocabulary import Vocabulary
 
 
@@ -218,3 +220,44 @@ def test_wrong_calls_are_told_in_one_sentence() -> None:
         NgramLanguageModel().score("a b")
     with pytest.raises(InputError):
         NgramLanguageModel().fit("")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_are_those_of_the_events(tmp_path: Path, threads: int) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat\n\nthe dog <unk> ran\na bird sat on the cat\n" * 40, encoding="utf-8")
+    model = NgramLanguageModel(order=3).fit("the cat sat\nthe cat ran\nthe dog sat")
+    for form in (model, model.compact()):
+        summed = form.sum_scores(open_source(text), form.text_options, threads)
+        assert summed is not None
+        found, expected = Accounting.from_sums(summed[0], form), Accounting.from_events(form.score(text))
+        for kind in ("known_words", "unknown_words", "ends"):
+            assert getattr(found, kind).count == getattr(expected, kind).count > 0
+            assert getattr(found, kind).log_probability == pytest.approx(getattr(expected, kind).log_probability, rel=1e-12)
+        assert (found.characters, found.bytes, found.sentences) == (expected.characters, expected.bytes, expected.sentences)
+        assert (found.vocabulary_size, found.vocabulary_hash) == (expected.vocabulary_size, expected.vocabulary_hash)
+        assert summed[1] == as_corpus(text, form.text_options).notes
+    assert model.sum_scores(open_source(text), TextOptions(lowercase=True)) is None
+
+
+def test_impossible_events_are_counted_in_sums(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat\nthe bird\n", encoding="utf-8")
+    model = NgramLanguageModel(order=2, smoothing="maximum-likelihood").fit("the cat sat")
+    summed = model.sum_scores(open_source(text), model.text_options)
+    assert summed is not None
+    assert summed[0].zero_probabilities == Accounting.from_events(model.score(text)).zero_probabilities > 0
+
+
+@pytest.mark.parametrize("options", [TextOptions(), TextOptions(blank_lines="drop"), TextOptions(lowercase=True)])
+def test_sentences_in_a_batch(options: TextOptions) -> None:
+    model = NgramLanguageModel(order=3, reading=options).fit("the cat sat\nthe cat ran\nthe dog sat")
+    sentences = ["the cat ran", "", "the bird", "dog\nthe", "the cat ran"] * 3
+    found = model.score_sentences(sentences, threads=2)
+    keep = options.replace(blank_lines="keep")
+    for sentence, value in zip(sentences, found, strict=True):
+        events = model.score(as_corpus([sentence, "the"], keep))
+        assert value == pytest.approx(events.log_probabilities[events.sentence == 0].sum(), rel=1e-12)
+    assert model.score_sentences([]).shape == (0,)
+    with pytest.raises(UsageError, match="continuous"):
+        NgramLanguageModel(order=2, reading=TextOptions(sentences="none")).fit("a b a").score_sentences(["a"])

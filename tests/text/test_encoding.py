@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from reference import text_twin
 
 from lmkit.errors import InputError, UsageError
 from lmkit.numeric import _kernels_hash
-from lmkit.text import TextOptions, _numbering, as_corpus, encode, encode_prompt, open_source, sources
+from lmkit.text import TextOptions, _kernels_words, _numbering, as_corpus, encode, encode_prompt, open_source, sources
 from lmkit.text.corpus import EncodedCorpus
+from lmkit.text.vocabulary import frozen
 
 WORDS = ["a", "bb", "\u00e9", "\u4f60\u597d", "\U0001f600", "abcdefgh", "abcdefghi", "x" * 30, "\u2028", "\ufeff"]
 SPACES = [" ", "  ", "\t", "\r", "\r\n", "\n", "\n\n", "\0", " \u00a0 "]
@@ -83,6 +85,24 @@ def test_block_size_changes_nothing(tokenizer: str, sentences: str, blank_lines:
         assert sentences_of(part) == sentences_of(whole), block
         assert part.notes == whole.notes
         assert (part.sha256, part.raw_bytes, part.raw_characters) == (whole.sha256, whole.raw_bytes, whole.raw_characters)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([b"a", b"bc", b" ", b"\n", b"\r\n", b"\t", b"\0", "é".encode(), b"eightlet", b"nine-byte", b"x" * 70])),
+    st.integers(1, 600),
+)
+def test_words_are_cut_at_white_space(parts: list[bytes], batch: int) -> None:
+    data = np.frombuffer(b"".join(parts) * 5, np.uint8)
+    starts, lengths, keys = np.zeros(batch, np.int64), np.zeros(batch, np.int64), np.zeros(batch, np.uint64)
+    found = []
+    position = 0
+    while position < len(data):
+        position, filled = _kernels_words.cut_words(frozen(data), position, starts, lengths, keys)
+        found += [bytes(data[start : start + length]) or b"\n" for start, length in zip(starts[:filled], lengths[:filled], strict=True)]
+        for i in np.flatnonzero(lengths[:filled]):
+            assert keys[i] == _kernels_hash.string_key(frozen(data), starts[i], lengths[i])
+    assert found == re.findall(rb"\n|[^\0\t\r\n ]+", bytes(data))
 
 
 def test_large_text_grows_tables() -> None:

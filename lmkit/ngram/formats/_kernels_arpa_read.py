@@ -18,7 +18,7 @@ import numpy as np
 
 from lmkit._jit import kernel
 from lmkit.numeric._kernels_decimal import eight_value
-from lmkit.numeric._kernels_hash import BYTE_MULTIPLIER, BYTE_START, find_slot, first_slot, slot_id, slot_shift
+from lmkit.numeric._kernels_hash import find_slot, first_slot, slot_id, slot_shift, string_key
 from lmkit.numeric._kernels_memory import load8, trailing_zeros
 
 OK, BAD_NUMBER, BAD_FIELDS, NOT_A_NUMBER, POSITIVE, SECTION_END, LONG_LINE = 0, 1, 2, 3, 4, 5, 6
@@ -154,14 +154,9 @@ def _cut_word(data, start):  # type: ignore[no-untyped-def]
         if _is_blank(data[end]) or data[end] == 10:
             return end, chunk & ((np.uint64(1) << bits) - np.uint64(1))
     at = start
-    key = BYTE_START
-    packed = np.uint64(0)
     while not _is_blank(data[at]) and data[at] != 10:
-        if at - start < 8:
-            packed |= np.uint64(data[at]) << np.uint64(8 * (at - start))
-        key = (key ^ np.uint64(data[at])) * BYTE_MULTIPLIER
         at += 1
-    return at, (packed if at - start <= 8 else key)
+    return at, string_key(data, start, at - start)
 
 
 @kernel

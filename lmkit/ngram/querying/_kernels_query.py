@@ -30,11 +30,11 @@ from lmkit.numeric._kernels_machine import prefetch
 ROOT = -1
 DAMAGED = -2  # a state that no sound file leads to
 LN10 = 2.302585092994046
-LANES = 32  # sentences scored at a time: enough to keep every miss in flight
+LANES = 16  # sentences scored at a time: as many misses in flight as a core has room for
 _NARROW = 16  # children that share a cache line or two: searched without a further step
 
-# what a lane does next
-_LOOK, _PROBE, _FIND, _READ, _IDLE = 0, 1, 2, 3, 4
+# what a lane does next: find its context's children, halve their range, take the word among them, or nothing
+_LOOK, _HALVE, _TAKE, _IDLE = 0, 1, 2, 3
 
 
 @kernel
@@ -137,148 +137,162 @@ def states_after(ids, stops, length, begin_state, word, nodes, leaves):  # type:
 
 
 @kernel
-def score_segments(ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, log_prob, hit_length, back_off):  # type: ignore[no-untyped-def]
+def score_segments(
+    ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, detailed, log_prob, hit_length, back_off
+):  # type: ignore[no-untyped-def]  # fmt: skip
     """Score segments first..last of a text into the event arrays, LANES of them in lockstep so that their cache misses overlap.
 
     ids : int32 (N,), in the model's vocabulary. A segment is ids[starts[s]:stops[s]], begins in states[s], writes from events[s] on, and
-    with ends[s] is followed by </s>. log_prob : float64, natural logarithm; hit_length : int8; back_off : float32, natural logarithm.
-    Returns whether the trie was found damaged; what was scored is then of no worth.
+    with ends[s] is followed by </s>. log_prob : float64, natural logarithm; where `detailed`, hit_length : int8, and back_off : float32,
+    natural logarithm. Returns whether the trie was found damaged; what was scored is then of no worth.
     """
     damaged = False
     below = len(nodes) - 1
     stage = np.full(LANES, _IDLE, np.int64)
-    segment = np.empty(LANES, np.int64)
-    place = np.empty(LANES, np.int64)
+    place = np.empty(LANES, np.int64)  # of the word to score
+    text_stop = np.empty(LANES, np.int64)
+    stop = np.empty(LANES, np.int64)  # the same, and one more where </s> follows
     event = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
     context = np.empty(LANES, np.int64)
     low = np.empty(LANES, np.int64)
     high = np.empty(LANES, np.int64)
-    paid = np.empty(LANES, np.float64)
+    paid = np.zeros(LANES, np.float64)
     following = first
     active = 0
     for lane in range(LANES):
-        # an idle lane takes the next segment that has anything to score
-        following = _take(
-            lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes
+        following, state = _take_segment(
+            lane, following, last, ids, starts, stops, events, states, ends, place, text_stop, stop, event, target
         )
-        paid[lane] = 0.0
-        active += stage[lane] != _IDLE
+        if state != DAMAGED:
+            stage[lane] = _enter(lane, state, context, target, low, high, nodes)
+            active += 1
     while active > 0:
         for lane in range(LANES):
             now = stage[lane]
-            if now == _READ:
-                node = low[lane]
-                at = event[lane]
-                if node < below:
-                    log10 = np.float64(nodes[node].log10_prob)
-                    next_state = node if is_state(node, nodes) else link_of(node, nodes, leaves)
-                else:
-                    log10 = np.float64(leaves[node - below].log10_prob)
-                    next_state = link_of(node, nodes, leaves)
-                damaged |= next_state == DAMAGED
-                log_prob[at] = (log10 + paid[lane]) * LN10
-                hit_length[at] = order_of(node, order_start)
-                back_off[at] = paid[lane] * LN10
-                paid[lane] = 0.0
-                event[lane] = at + 1
-                place[lane] += 1
-                stop = stops[segment[lane]]
-                if place[lane] < stop or (place[lane] == stop and ends[segment[lane]]):
-                    target[lane] = np.int64(ids[place[lane]]) if place[lane] < stop else np.int64(2)
-                    context[lane] = next_state
-                    stage[lane] = _enter(lane, context, target, low, nodes)
-                else:
-                    following = _take(
-                        lane,
-                        following,
-                        last,
-                        starts,
-                        stops,
-                        events,
-                        states,
-                        ends,
-                        ids,
-                        stage,
-                        segment,
-                        place,
-                        event,
-                        target,
-                        context,
-                        low,
-                        nodes,
-                    )
-                    active -= stage[lane] == _IDLE
-            elif now == _LOOK:
-                here = context[lane]
-                a, b = children(here, word, nodes)
+            if now == _LOOK:
+                a, b = children(context[lane], word, nodes)
                 damaged |= b < 0
-                low[lane], high[lane] = a, b
-                if b - a <= _NARROW:
-                    prefetch(word, a)
-                    stage[lane] = _FIND
-                else:
-                    prefetch(word, (a + b) >> 1)
-                    stage[lane] = _PROBE
-            elif now == _PROBE:
-                a, b = low[lane], high[lane]
+                stage[lane] = _approach(lane, a, b, low, high, word, nodes, leaves)
+            elif now == _TAKE:
                 wanted = target[lane]
+                node = low[lane]
+                b = high[lane]
+                while node < b and word[node] < wanted:
+                    node += 1
+                if context[lane] < 0 or (node < b and word[node] == wanted):
+                    if node < below:
+                        log10 = np.float64(nodes[node].log10_prob)
+                        state = node if is_state(node, nodes) else link_of(node, nodes, leaves)
+                    else:
+                        log10 = np.float64(leaves[node - below].log10_prob)
+                        state = link_of(node, nodes, leaves)
+                    damaged |= state == DAMAGED
+                    at = event[lane]
+                    log_prob[at] = (log10 + paid[lane]) * LN10
+                    if detailed:
+                        hit_length[at] = order_of(node, order_start)
+                        back_off[at] = paid[lane] * LN10
+                    paid[lane] = 0.0
+                    event[lane] = at + 1
+                    place[lane] += 1
+                    if place[lane] < stop[lane]:
+                        target[lane] = np.int64(ids[place[lane]]) if place[lane] < text_stop[lane] else np.int64(2)
+                    else:
+                        following, state = _take_segment(
+                            lane, following, last, ids, starts, stops, events, states, ends, place, text_stop, stop, event, target
+                        )
+                        if state == DAMAGED:
+                            stage[lane] = _IDLE
+                            active -= 1
+                            continue
+                else:
+                    paid[lane] += nodes[context[lane]].log10_bow
+                    state = link_of(context[lane], nodes, leaves)
+                    damaged |= state == DAMAGED
+                stage[lane] = _enter(lane, state, context, target, low, high, nodes)
+            elif now == _HALVE:
+                a, b = low[lane], high[lane]
                 middle = (a + b) >> 1
-                if word[middle] < wanted:
+                if word[middle] < target[lane]:
                     a = middle + 1
                 else:
                     b = middle + 1  # keeps the place that is not below target inside
-                low[lane], high[lane] = a, b
-                if b - a <= _NARROW:
-                    prefetch(word, a)
-                    stage[lane] = _FIND
-                else:
-                    prefetch(word, (a + b) >> 1)
-            elif now == _FIND:
-                wanted = target[lane]
-                found = search(word, low[lane], high[lane], wanted)
-                if found < high[lane] and word[found] == wanted:
-                    low[lane] = found
-                    if found < below:
-                        prefetch(nodes, found)
-                    else:
-                        prefetch(leaves, found - below)
-                    stage[lane] = _READ
-                else:
-                    paid[lane] += nodes[context[lane]].log10_bow
-                    context[lane] = link_of(context[lane], nodes, leaves)
-                    damaged |= context[lane] == DAMAGED
-                    stage[lane] = _enter(lane, context, target, low, nodes)
+                stage[lane] = _approach(lane, a, b, low, high, word, nodes, leaves)
     return damaged
 
 
 @kernel
-def _enter(lane, context, target, low, nodes):  # type: ignore[no-untyped-def]
-    """Begin a lookup in a lane's context; the empty context leads straight to the unigram. Returns the stage."""
-    if context[lane] >= 0:
-        prefetch(nodes, context[lane])
+def _enter(lane, state, context, target, low, high, nodes):  # type: ignore[no-untyped-def]
+    """Begin a lookup in a state; the empty context leads straight to the unigram. Returns the stage."""
+    context[lane] = state
+    if state >= 0:
+        prefetch(nodes, state)
         return _LOOK
-    low[lane] = target[lane]
+    low[lane] = high[lane] = target[lane]
     prefetch(nodes, min(target[lane], len(nodes) - 1))
-    return _READ
+    return _TAKE
 
 
 @kernel
-def _take(lane, following, last, starts, stops, events, states, ends, ids, stage, segment, place, event, target, context, low, nodes):  # type: ignore[no-untyped-def]
-    """Give a lane the next segment with something to score, or make it idle; return the segment after it."""
-    stage[lane] = _IDLE
+def _approach(lane, a, b, low, high, word, nodes, leaves):  # type: ignore[no-untyped-def]
+    """Narrow a lane's search down to the nodes a..b and fetch what is looked at next. Returns the stage."""
+    low[lane], high[lane] = a, b
+    if b - a > _NARROW:
+        prefetch(word, (a + b) >> 1)
+        return _HALVE
+    prefetch(word, a)
+    below = len(nodes) - 1
+    if a < below:
+        prefetch(nodes, a)
+    else:
+        prefetch(leaves, a - below)
+    return _TAKE
+
+
+@kernel
+def _take_segment(lane, following, last, ids, starts, stops, events, states, ends, place, text_stop, stop, event, target):  # type: ignore[no-untyped-def]
+    """Give a lane the next segment with something to score. Returns (the next segment, its state or DAMAGED if none is left)."""
     while following < last:
         own = following
         following += 1
         if starts[own] < stops[own] or ends[own]:
-            segment[lane] = own
             place[lane] = starts[own]
+            text_stop[lane] = stops[own]
+            stop[lane] = stops[own] + (1 if ends[own] else 0)
             event[lane] = events[own]
             target[lane] = np.int64(ids[starts[own]]) if starts[own] < stops[own] else np.int64(2)
-            context[lane] = states[own]
-            stage[lane] = _enter(lane, context, target, low, nodes)
-            break
-    return following
+            return following, np.int64(states[own])
+    return following, np.int64(DAMAGED)
+
+
+@kernel
+def sum_events(log_prob, ids, offsets, ends, counts, sums):  # type: ignore[no-untyped-def]
+    """Add up scored sentences: counts int64 (4,) and sums float64 (3,) of known words, unknown ones (id 0) and ends; counts[3] counts
+    events of probability 0."""
+    event = 0
+    for sentence in range(len(offsets) - 1):
+        known = unknown = 0.0
+        strange = 0
+        length = offsets[sentence + 1] - offsets[sentence]
+        for place in range(offsets[sentence], offsets[sentence + 1]):
+            value = log_prob[event]
+            event += 1
+            counts[3] += value == -np.inf
+            if ids[place] == 0:
+                strange += 1
+                unknown += value
+            else:
+                known += value
+        counts[0] += length - strange
+        counts[1] += strange
+        sums[0] += known
+        sums[1] += unknown
+        if ends:
+            counts[2] += 1
+            counts[3] += log_prob[event] == -np.inf
+            sums[2] += log_prob[event]
+            event += 1
 
 
 @kernel

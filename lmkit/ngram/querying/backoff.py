@@ -166,16 +166,41 @@ class BackoffTrie:
         log_prob float64, hit_length int8, back_off float32, each one entry an event, logarithms natural.
         """
         ids, offsets = np.ascontiguousarray(ids, np.int32), _int64(offsets)
-        sentences = len(offsets) - 1
-        events = len(ids) + (sentences if ends else 0)
+        events = len(ids) + (len(offsets) - 1 if ends else 0)
         log_prob, hit_length, back_off = np.empty(events), np.empty(events, np.int8), np.empty(events, np.float32)
+        self._score(ids, offsets, begin_state, ends, carry, threads, log_prob, hit_length, back_off)
+        return log_prob, hit_length, back_off
+
+    def log_probabilities(self, ids: np.ndarray, offsets: np.ndarray, begin_state: int, *, ends: bool) -> np.ndarray:
+        """The first column of `score`, on this thread and without the cost of the others."""
+        ids, offsets = np.ascontiguousarray(ids, np.int32), _int64(offsets)
+        log_prob = np.empty(len(ids) + (len(offsets) - 1 if ends else 0))
+        self._score(ids, offsets, begin_state, ends, False, 1, log_prob, np.empty(0, np.int8), np.empty(0, np.float32))
+        return log_prob
+
+    def _score(
+        self,
+        ids: np.ndarray,
+        offsets: np.ndarray,
+        begin_state: int,
+        ends: bool,
+        carry: bool,
+        threads: int,
+        log_prob: np.ndarray,
+        hit_length: np.ndarray,
+        back_off: np.ndarray,
+    ) -> None:
+        """Fill the columns; those of details only if they are there."""
+        detailed = len(hit_length) == len(log_prob)
         segments = self._segments(ids, offsets, begin_state, ends, carry)
         count = len(segments[0])
 
         def run(first: int) -> None:
             last = min(first + _SEGMENTS_A_TASK, count)
             self._refuse_if(
-                kernels.score_segments(ids, *segments, first, last, *self._arrays, self.order_start, log_prob, hit_length, back_off)
+                kernels.score_segments(
+                    ids, *segments, first, last, *self._arrays, self.order_start, detailed, log_prob, hit_length, back_off
+                )
             )
 
         firsts = range(0, count, _SEGMENTS_A_TASK)
@@ -185,7 +210,6 @@ class BackoffTrie:
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(run, firsts))
-        return log_prob, hit_length, back_off
 
     def _segments(self, ids: np.ndarray, offsets: np.ndarray, begin_state: int, ends: bool, carry: bool) -> tuple[np.ndarray, ...]:
         """Starts, stops, first events, states (all int64) and ends (bool) of the stretches that are scored independently.

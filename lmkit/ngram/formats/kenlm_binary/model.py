@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lmkit.events import ScoredEvents
+from lmkit.events import EventSums, ScoredEvents
 from lmkit.ngram.formats.kenlm_binary.header import NAMES, BinaryFile
 from lmkit.ngram.formats.kenlm_binary.probing import ProbingTables
 from lmkit.ngram.model import NgramLanguageModel
 from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
+from lmkit.text.sources import TextSource
 from lmkit.text.vocabulary import Vocabulary
 
 
@@ -80,6 +81,10 @@ class ProbingLanguageModel(NgramLanguageModel):
             threads=threads or os.cpu_count() or 1,
         )
         return ScoredEvents.of_corpus(encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off)
+
+    def sum_scores(self, source: TextSource, options: TextOptions, threads: int | None = None) -> tuple[EventSums, tuple[str, ...]] | None:
+        """None, as long as the n-grams lie in KenLM's tables: their scores are laid out first."""
+        return None if "tables_" in self.__dict__ else super().sum_scores(source, options, threads)
 
     def info(self) -> dict[str, Any]:
         """The model card, JSON-able."""
