@@ -1,16 +1,17 @@
 """Kernels that print a back-off trie as ARPA lines into a byte buffer.
 
 name         dtype           shape    what
-buffer       uint8           (B,)     receives the lines; PADDING bytes behind the last one may be touched
-blob         uint8           (C,)     the tokens' UTF-8 bytes one after the other, and PADDING bytes of no meaning
+buffer       uint8           (B,)     receives the lines; MARGIN bytes behind the last one may be touched
+blob         uint8           (C,)     the tokens' UTF-8 bytes one after the other, and 8 bytes of no meaning
 offsets      int64           (V+1,)   borders of the tokens in blob
-word         uint32          (T,)     last word of each node's n-gram; nodes as in `BackoffTrie`
-first_child  int32 or int64  (L+1,)   node of the first n-gram that continues each node below the highest order
+spellings    uint8           (V, 16)  the first 15 bytes of each token, and its length, LONG where it is longer: see `spell_tokens`
+word, nodes, leaves                   the trie, see querying/_kernels_query.py
 path         int64           (N,)     node of each prefix of the current n-gram, shortest first: where printing stopped and goes on
 prefix       uint8           (P,)     the words of the current context, a space behind each
 borders      int64           (N,)     where each word of the context ends in prefix, with its space
 
-A context's words are spelled once for all its continuations; numbers are printed eight digits at a time.
+A context's words are spelled once for all its continuations; numbers are printed eight digits at a time, and tokens copied 16 bytes at a
+time, whatever their length: a loop over the bytes would cost a misprediction each. They lie scattered, so those ahead are fetched early.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ import numpy as np
 
 from lmkit._jit import kernel
 from lmkit.numeric._kernels_decimal import eight_digits
-from lmkit.numeric._kernels_memory import PADDING, copy_string, store8
+from lmkit.numeric._kernels_machine import prefetch
+from lmkit.numeric._kernels_memory import copy_string, load8, store8
 
+SPELLING = 16  # bytes of an entry of `spellings`
+LONG = 255  # stands for the length of a token that has no room there
+MARGIN = 64  # bytes that copying may touch behind what it copies
+_AHEAD = 12
 NUMBER_WIDTH = 24  # the longest number that write_number prints, with room to spare
 _SAFE = 0.9999 * 2.0**-25  # a decimal this near to a float32, relative to it, can't be read as its neighbour
 _POWERS = 10.0 ** np.arange(18)
@@ -112,35 +118,62 @@ def _write_small(x, buffer, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def write_lines(
-    node, stop, order, path, prefix, borders, has_back_off, word, log10_prob, log10_bow, first_child, blob, offsets, longest_token, buffer
-):  # type: ignore[no-untyped-def]
+def spell_tokens(blob, offsets, spellings):  # type: ignore[no-untyped-def]
+    """Fill spellings uint8 (16 V,)."""
+    for token in range(len(offsets) - 1):
+        start = offsets[token]
+        length = offsets[token + 1] - start
+        at = token * SPELLING
+        if length < SPELLING:
+            for i in range(length):
+                spellings[at + i] = blob[start + i]
+        spellings[at + SPELLING - 1] = length if length < SPELLING else LONG
+
+
+@kernel
+def _copy_token(token, spellings, blob, offsets, target, at):  # type: ignore[no-untyped-def]
+    """Spell a token at target[at:]; the place behind it."""
+    entry = token * SPELLING
+    length = np.int64(spellings[entry + SPELLING - 1])
+    if length == LONG:
+        length = offsets[token + 1] - offsets[token]
+        copy_string(blob, offsets[token], length, target, at)
+    else:
+        store8(target, at, load8(spellings, entry))
+        store8(target, at + 8, load8(spellings, entry + 8))
+    return at + length
+
+
+@kernel
+def write_lines(node, stop, order, path, prefix, borders, word, nodes, leaves, spellings, blob, offsets, longest_token, buffer):  # type: ignore[no-untyped-def]
     """Print n-grams node..stop of one order until the buffer is nearly full: (next node, bytes written).
 
     `path[k]` is the node of the current n-gram's prefix of length k + 1; it only ever moves forward, so a whole order costs one pass over
     all lower ones. borders[0] < 0 on the first call of an order.
     """
     at = 0
-    room = 2 * NUMBER_WIDTH + order * (longest_token + 1) + 2 + 2 * PADDING
+    below = len(nodes) - 1
+    room = 2 * NUMBER_WIDTH + order * (longest_token + 1) + 2 + 2 * MARGIN
     while node < stop and at + room <= len(buffer):
         run_stop = stop
         if order > 1:
             path[order - 1] = node
-            _spell_context(order, path, prefix, borders, word, first_child, blob, offsets)
-            run_stop = min(stop, np.int64(first_child[path[order - 2] + 1]))
+            _spell_context(order, path, prefix, borders, word, nodes, spellings, blob, offsets)
+            run_stop = min(stop, np.int64(nodes[path[order - 2] + 1].first_child))
         length = borders[order - 2] if order > 1 else 0
         while node < run_stop and at + room <= len(buffer):
-            at = write_number(log10_prob[node], buffer, at)
+            prefetch(spellings, np.int64(word[min(node + _AHEAD, len(word) - 1)]) * SPELLING)
+            at = write_number(nodes[node].log10_prob if node < below else leaves[node - below].log10_prob, buffer, at)
             buffer[at] = 9
             at += 1
-            copy_string(prefix, 0, length, buffer, at)
-            at += length
-            token = word[node]
-            copy_string(blob, offsets[token], offsets[token + 1] - offsets[token], buffer, at)
-            at += offsets[token + 1] - offsets[token]
-            if has_back_off:
+            for i in range(0, 32, 8):
+                store8(buffer, at + i, load8(prefix, i))
+            if length > 32:
+                copy_string(prefix, 32, length - 32, buffer, at + 32)
+            at = _copy_token(np.int64(word[node]), spellings, blob, offsets, buffer, at + length)
+            if node < below:
                 buffer[at] = 9
-                at = write_number(log10_bow[node], buffer, at + 1)
+                at = write_number(nodes[node].log10_bow, buffer, at + 1)
             buffer[at] = 10
             at += 1
             node += 1
@@ -148,12 +181,12 @@ def write_lines(
 
 
 @kernel
-def _spell_context(order, path, prefix, borders, word, first_child, blob, offsets):  # type: ignore[no-untyped-def]
+def _spell_context(order, path, prefix, borders, word, nodes, spellings, blob, offsets):  # type: ignore[no-untyped-def]
     """Move path forward to the prefixes of the n-gram path[order-1] and spell anew what changed of its context."""
     changed = order - 1
     for k in range(order - 2, -1, -1):
         moved = False
-        while first_child[path[k] + 1] <= path[k + 1]:
+        while nodes[path[k] + 1].first_child <= path[k + 1]:
             path[k] += 1
             moved = True
         if moved or borders[0] < 0:
@@ -162,8 +195,8 @@ def _spell_context(order, path, prefix, borders, word, first_child, blob, offset
             break
     for k in range(changed, order - 1):
         at = borders[k - 1] if k > 0 else np.int64(0)
-        token = word[path[k]]
-        length = offsets[token + 1] - offsets[token]
-        copy_string(blob, offsets[token], length, prefix, at)
-        prefix[at + length] = 32
-        borders[k] = at + length + 1
+        here = path[k]
+        prefetch(spellings, np.int64(word[min(here + _AHEAD, len(word) - 1)]) * SPELLING)
+        at = _copy_token(np.int64(word[here]), spellings, blob, offsets, prefix, at)
+        prefix[at] = 32
+        borders[k] = at + 1

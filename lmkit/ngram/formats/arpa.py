@@ -48,29 +48,38 @@ def write_arpa(path: str | os.PathLike[str], trie: BackoffTrie, vocabulary: Voca
         for order, size in enumerate(trie.sizes, 1):
             file.write(b"ngram %d=%d\n" % (order, size))
         with _progress.Progress("writing ARPA", len(trie.word), "n-gram") as progress:
+            writer = _LineWriter(trie, vocabulary)
             for order in range(1, trie.order + 1):
                 file.write(b"\n\\%d-grams:\n" % order)
-                for block in _lines(trie, vocabulary, order, progress):
+                for block in writer.lines(order, progress):
                     file.write(block)
         file.write(b"\n\\end\\\n")
 
 
-def _lines(trie: BackoffTrie, vocabulary: Vocabulary, order: int, progress: _progress.Progress) -> Iterator[memoryview]:
-    longest = int(np.diff(vocabulary.offsets).max())
-    line = order * (longest + 1) + 64 + 2 * PADDING
-    buffer = np.empty(max(_BUFFER, 4 * line), np.uint8)
-    prefix, borders = np.empty(line, np.uint8), np.full(order, -1, np.int64)
-    path = trie.order_start[:order].astype(np.int64)
-    node, stop = int(trie.order_start[order - 1]), int(trie.order_start[order])
-    blob = np.concatenate([vocabulary.blob, np.zeros(PADDING, np.uint8)])
-    arrays = frozen(trie.word), frozen(trie.log10_prob), frozen(trie.log10_bow), frozen(trie.first_child)
-    while node < stop:
-        start = node
-        node, used = write_kernels.write_lines(
-            node, stop, order, path, prefix, borders, order < trie.order, *arrays, blob, frozen(vocabulary.offsets), longest, buffer
-        )
-        progress.advance(node - start)
-        yield memoryview(buffer[:used])
+class _LineWriter:
+    """Prints the n-grams of a model."""
+
+    def __init__(self, trie: BackoffTrie, vocabulary: Vocabulary) -> None:
+        self._trie, self._offsets = trie, frozen(vocabulary.offsets)
+        self._blob = np.concatenate([vocabulary.blob, np.zeros(PADDING, np.uint8)])
+        self._longest = int(np.diff(vocabulary.offsets).max())
+        self._spellings = np.zeros(len(vocabulary) * write_kernels.SPELLING, np.uint8)
+        write_kernels.spell_tokens(self._blob, self._offsets, self._spellings)
+
+    def lines(self, order: int, progress: _progress.Progress) -> Iterator[memoryview]:
+        """The lines of one order in blocks; each is valid until the next."""
+        trie = self._trie
+        line = order * (self._longest + 1) + 64 + 2 * write_kernels.MARGIN
+        buffer = np.empty(max(_BUFFER, 4 * line), np.uint8)
+        prefix, borders = np.empty(line, np.uint8), np.full(order, -1, np.int64)
+        path = trie.order_start[:order].astype(np.int64)
+        node, stop = int(trie.order_start[order - 1]), int(trie.order_start[order])
+        arrays = trie.word, trie.nodes, trie.leaves, self._spellings, self._blob, self._offsets
+        while node < stop:
+            start = node
+            node, used = write_kernels.write_lines(node, stop, order, path, prefix, borders, *arrays, self._longest, buffer)
+            progress.advance(node - start)
+            yield memoryview(buffer[:used])
 
 
 @contextmanager
