@@ -4,6 +4,8 @@ name            dtype    shape    what
 by_probability  int64    (U,)     word ids by falling unigram probability, without <s>
 cumulative      float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many
                                   children
+bounds          float32  (T/64+1,) upper bound of the log10 probabilities of each 64 nodes; 0, which is always one, until they have been
+                                  read for the first time, by whichever call
 
 The trie's arrays are those of `_kernels_query.py`. Plain twin: `next_word_distribution` there, over the whole vocabulary.
 """
@@ -15,15 +17,19 @@ import numpy as np
 from lmkit._jit import kernel
 from lmkit.ngram.querying._kernels_query import DAMAGED, children, find_child, link_of, log10_prob_of, order_of, step
 
+BOUND_BITS = 6  # a bound for each 2^6 nodes
+
 
 @kernel
-def top_successors(state, wanted, excluded, vocabulary_size, by_probability, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
+def top_successors(state, wanted, excluded, vocabulary_size, by_probability, bounds, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
     """The `wanted` most probable words after a state: (ids int64, log10 p float64, n-gram lengths int8, damaged), most probable first.
 
     A word's probability is that of the longest context that lists it. So contexts are read from the longest down, and what would enter
     the result from a shorter one is first looked up in the longer ones; few words get that far. At the empty context words are taken by
     falling unigram probability until no further one can enter. Among equals the lower id comes first. excluded : a word id that is left
     out (<s>).
+
+    Of contexts that have many children, such as those of a frequent word, whole blocks are passed over by their bounds.
     """
     ids = np.full(wanted, -1, np.int64)
     values = np.full(wanted, -np.inf, np.float64)
@@ -40,13 +46,24 @@ def top_successors(state, wanted, excluded, vocabulary_size, by_probability, wor
         low, high = children(context, word, nodes)
         damaged |= high < 0
         order = order_of(context, order_start) + 1
-        for node in range(low, high):
-            value = log10_prob_of(node, nodes, leaves) + paid
-            if value >= values[-1]:
-                successor = np.int64(word[node])
-                damaged |= successor >= vocabulary_size
-                if successor != excluded and not _listed(successor, chain, depth, word, nodes):
-                    _insert(successor, value, order, ids, values, lengths)
+        start = low
+        while start < high:
+            block = start >> BOUND_BITS
+            stop = min((block + 1) << BOUND_BITS, high)
+            if bounds[block] + paid >= values[-1]:
+                highest = -np.inf
+                for node in range(start, stop):
+                    log10 = log10_prob_of(node, nodes, leaves)
+                    highest = max(highest, log10)
+                    value = log10 + paid
+                    if value >= values[-1]:
+                        successor = np.int64(word[node])
+                        damaged |= successor >= vocabulary_size
+                        if successor != excluded and not _listed(successor, chain, depth, word, nodes):
+                            _insert(successor, value, order, ids, values, lengths)
+                if stop - start == 1 << BOUND_BITS:
+                    bounds[block] = highest
+            start = stop
         paid += nodes[context].log10_bow
         depth += 1
         chain[depth] = link_of(context, nodes, leaves)

@@ -24,8 +24,8 @@ def index_of(trie: BackoffTrie | CompactTrie, vocabulary_size: int, begin_id: in
 
 
 class Successors:
-    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: 16 bytes a word, and 8 a node of the
-    lowest orders.
+    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: 16 bytes a word, 8 a node of the
+    lowest orders, and a float for every 64 nodes.
 
     Parameters
     ----------
@@ -58,15 +58,21 @@ class Successors:
         linear[self.begin_id] = 0.0
         return np.cumsum(linear, out=linear)
 
+    @functools.cached_property
+    def _bounds(self) -> np.ndarray:
+        """The kernel fills it in as it goes, so that a first call costs no more than it must; until then its pages take no memory."""
+        return np.zeros((len(self.trie.word) >> kernels.BOUND_BITS) + 1, np.float32)
+
     def top(self, state: int | np.integer, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The most probable words after a state: ids int64, log10 probabilities float64, n-gram lengths int8, at most `count`, most
         probable first.
 
-        Time grows with the number of words seen after the context and its shorter forms. Words with probability 0 are not listed.
+        The first call for a context takes time that grows with the number of words seen after it and its shorter forms, later ones a
+        fraction of it. Words with probability 0 are not listed.
         """
         arrays = (self.trie.word, self.trie.nodes, self.trie.leaves, self.trie.order_start)
         ids, values, lengths, damaged = kernels.top_successors(
-            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, self._by_probability, *arrays
+            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, self._by_probability, self._bounds, *arrays
         )
         if damaged:
             raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
