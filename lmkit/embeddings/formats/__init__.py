@@ -66,6 +66,7 @@ class Format:
 FORMATS = (  # in the order in which their content is looked for: what is surest first
     Format("fasttext", "fastText .bin", "fasttext_bin"),
     Format("npz", "NumPy .npz", "numpy_npz", (".npz",)),
+    Format("zip", "zip archive", "zipped", writes=False),
     Format("sentence-transformers", "safetensors, static embeddings of sentence-transformers", "static_embedding", (".safetensors",)),
     Format("model2vec", "safetensors, static embeddings of model2vec", "model2vec"),
     Format("pickle", "Python pickle", "pickled", writes=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,13 @@ def test_a_pickle_of_today_is_not_opened(tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="is a Python pickle"):
             lmkit.load(tmp_path / "p")
     assert not (tmp_path / "ran").exists()
+
+
+def test_downloads_in_zip_archives_are_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "glove.6B.zip", "w") as archive:
+        archive.writestr("glove.6B.50d.txt", "the 0.1 0.2\n")
+    with pytest.raises(FormatError, match=r"zip archive that holds 'glove\.6B\.50d\.txt'; unpack it first"):
+        lmkit.load(tmp_path / "glove.6B.zip")
 
 
 def test_floret_s_table_has_no_words(tmp_path: Path) -> None:
