@@ -1,10 +1,14 @@
-"""Merging the replicas of threads.
+"""Merging the replicas of threads, direction by direction (see merging.py for what and why).
 
 | name     | dtype   | shape | holds |
 |----------|---------|-------|-------|
 | merged   | float32 | (rows * stride,) | the matrix as it was at the last merge of these rows; out: as it is now |
-| replicas | float32 | (T, rows * stride) | each thread's own copy; out: the merged rows |
-| scale    | float32 | (rows,) | what the sum of the threads' changes is multiplied by |
+| replicas | float32 | (T * rows * stride,) | each thread's own copy; out: the merged rows |
+| steps    | float32 | (rows,) | n: by how many partners each thread moved the row since |
+| basis    | float32 | (16 * stride,) | 16 orthonormal directions |
+| ways     | float32 | (17,)   | w: the part of the way to rest that one step goes in each direction, and in all others |
+| moment   | float32 | (stride * stride,) | out |
+| change   | float32 | (stride + 16,) | scratch of one call |
 """
 
 from __future__ import annotations
@@ -12,23 +16,88 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_simd import add16, fma16, load16, splat16, store16, sub16, zeros16
+from lmkit.numeric._kernels_simd import (
+    add16,
+    exp16,
+    fma16,
+    fold16,
+    load16,
+    mul16,
+    splat16,
+    store16,
+    sub16,
+    zeros16,
+)
+
+DIRECTIONS = 16
 
 
 @kernel
-def merge_rows(merged, replicas, scale, stride, first, last):
-    """merged[r] += scale[r] * sum over t of (replicas[t, r] - merged[r]), in the order of t, for rows first <= r < last; then all agree."""
-    threads = replicas.shape[0]
-    size = replicas.shape[1]
-    flat = replicas.reshape(threads * size)
+def _scales(way, threads):
+    """(1 - e^(-T n w)) / (T (1 - e^(-n w))) lane by lane for n w given: the mean of e^(-j n w) over j = 0 .. T - 1, which never cancels."""
+    one = splat16(1.0)
+    ratio = exp16(sub16(zeros16(), way))
+    total = one
+    for _ in range(threads - 1):
+        total = fma16(total, ratio, one)
+    return mul16(total, splat16(np.float32(1.0) / np.float32(threads)))
+
+
+@kernel
+def merge_rows(merged, replicas, threads, steps, basis, ways, stride, first, last, change):
+    """For rows first <= r < last: the sum of the threads' changes, each of its components scaled, is added to what all had before."""
+    size = merged.size
     for row in range(first, last):
-        factor = splat16(np.float32(scale[row]))
-        for at in range(row * stride, (row + 1) * stride, 16):
-            old = load16(merged, at)
-            change = zeros16()
+        begin = row * stride
+        for column in range(0, stride, 16):
+            old = load16(merged, begin + column)
+            total = zeros16()
             for thread in range(threads):
-                change = add16(change, sub16(load16(flat, thread * size + at), old))
-            new = fma16(factor, change, old)
-            store16(merged, at, new)
+                total = add16(total, sub16(load16(replicas, thread * size + begin + column), old))
+            store16(change, column, total)
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros16()
+        b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = zeros16()
+        for column in range(0, stride, 16):
+            x = load16(change, column)
+            a0 = fma16(x, load16(basis, column), a0)
+            a1 = fma16(x, load16(basis, stride + column), a1)
+            a2 = fma16(x, load16(basis, 2 * stride + column), a2)
+            a3 = fma16(x, load16(basis, 3 * stride + column), a3)
+            a4 = fma16(x, load16(basis, 4 * stride + column), a4)
+            a5 = fma16(x, load16(basis, 5 * stride + column), a5)
+            a6 = fma16(x, load16(basis, 6 * stride + column), a6)
+            a7 = fma16(x, load16(basis, 7 * stride + column), a7)
+            b0 = fma16(x, load16(basis, 8 * stride + column), b0)
+            b1 = fma16(x, load16(basis, 9 * stride + column), b1)
+            b2 = fma16(x, load16(basis, 10 * stride + column), b2)
+            b3 = fma16(x, load16(basis, 11 * stride + column), b3)
+            b4 = fma16(x, load16(basis, 12 * stride + column), b4)
+            b5 = fma16(x, load16(basis, 13 * stride + column), b5)
+            b6 = fma16(x, load16(basis, 14 * stride + column), b6)
+            b7 = fma16(x, load16(basis, 15 * stride + column), b7)
+        along = fold16(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7)
+        count = splat16(steps[row])
+        rest = _scales(mul16(count, splat16(ways[DIRECTIONS])), threads)
+        # what a direction gets beside the share of the rest
+        store16(change, stride, mul16(along, sub16(_scales(mul16(count, load16(ways, 0)), threads), rest)))
+        for column in range(0, stride, 16):
+            new = fma16(rest, load16(change, column), load16(merged, begin + column))
+            for direction in range(DIRECTIONS):
+                new = fma16(splat16(change[stride + direction]), load16(basis, direction * stride + column), new)
+            store16(merged, begin + column, new)
             for thread in range(threads):
-                store16(flat, thread * size + at, new)
+                store16(replicas, thread * size + begin + column, new)
+
+
+@kernel
+def add_moment(matrix, weights, stride, first, last, moment):
+    """moment += sum over rows first <= r < last of weights[r] * row row^T, its upper half in tiles of 16 columns."""
+    for low in range(0, stride, 16):
+        for i in range(stride):
+            if low + 15 < i:
+                continue
+            total = zeros16()
+            for row in range(first, last):
+                scaled = weights[row] * matrix[row * stride + i]
+                total = fma16(splat16(scaled), load16(matrix, row * stride + low), total)
+            store16(moment, i * stride + low, add16(load16(moment, i * stride + low), total))

@@ -75,9 +75,9 @@ class SkipGramTree(_Hierarchical):
     """Skip-gram: the words of a window are trained together, or one after the other in the compatible variants."""
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
-        kept = self.text.expected_kept
-        together = 1.0 if self.settings.variant.share_negatives else self.mean_window()
-        return kept * self.mean_window(), self.tree.updates(kept * together)
+        kept = self.text.expected_kept * self.mean_window()
+        nodes = self.tree.updates(kept)
+        return kept * (nodes.sum() / max(kept.sum(), 1.0)), nodes
 
     def scratch(self) -> Any:
         return self.kept_scratch(), path_block(self.settings.window, self.tree.longest, self.stride)
@@ -104,7 +104,9 @@ class TreeBags(_Hierarchical):
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
         kept = self.text.expected_kept
-        return kept * self.mean_window(), self.tree.updates(kept if self.cbow else kept * self.mean_window())
+        nodes = self.tree.updates(kept if self.cbow else kept * self.mean_window())
+        each = self.tree.updates(kept).sum() / max(kept.sum(), 1.0)  # nodes of a path, on average
+        return kept * (self.mean_window() * each), nodes
 
     def scratch(self) -> Any:
         size = 2 * self.settings.window

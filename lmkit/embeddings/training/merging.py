@@ -1,26 +1,32 @@
 """Several threads on one model: each trains a copy of its own, and the copies are merged at fixed points, so that a run with a seed and a
 number of threads always ends with the same bytes.
 
-Between two merges thread t moves row r by d(t, r). Rows that few threads touched get the sum of the changes, as if they had been made one
-after the other. For rows that every thread updated many times the sum goes too far: each thread alone has already gone most of the way to
-where the row wants to be. With n updates by each of T threads, and c the part of that way that one update goes, one thread covers
-1 - e^(-cn) of it and all of them one after the other would have covered 1 - e^(-cTn), so the sum is multiplied by
+Between two merges thread t moves row r by d(t, r). Rows that few threads touched should get the sum of the changes, as if they had been
+made one after the other. But where every thread alone has gone most of the way to where a row is at rest, the sum goes T times too far,
+and the model grows without bound; the mean, on the other hand, throws most of what was learned away. Which of the two is right depends on
+the direction: vectors share a few directions in which all of them agree, and there a row is at rest after some tens of steps; across them
+it still moves after thousands.
 
-    scale(n) = (1 - e^(-cTn)) / (T (1 - e^(-cn))),
+To second order a step of row r with a partner p of the other matrix takes it the part lr * sigma'(x) * p p^T of the way to rest. With n
+steps since the last merge, M = E[p p^T] over partners as often as they occur, and eigenvectors u_i of M with values m_i, one thread covers
+1 - e^(-n w_i) of the way along u_i, w_i = lr * sigma' * m_i, and T threads one after the other would have covered 1 - e^(-T n w_i). So
+along u_i the sum of the changes is multiplied by
 
-which is 1 for few updates and 1/T, the mean, for many. n is what sub-sampling and the noise distribution lead to expect
-(`Objective.updates`); c grows with the learning rate. Rows are in falling order of updates, so the first ones, which change most, are
-merged in every round and the others in every `FULL`-th. At a round that merges all rows the copies agree, and there a training can be
-interrupted, measured or stored.
+    (1 - e^(-T n w_i)) / (T (1 - e^(-n w_i))),
 
-Memory: threads + 1 times the model, none but the model itself with one thread.
+which is 1 where little was done and 1/T where the row has come to rest. The first 16 directions have their own value, the others share the
+mean of theirs. n is what the objective expects (`Objective.updates`), M is taken from the most frequent rows.
+
+Rows are in falling order of updates: the first `HOT_ROWS` are merged in every round, the others in every `FULL`-th. At a round that merges
+all rows the copies agree, and there a training can be interrupted, measured or stored.
+
+Memory: threads + 1 times the model; with one thread only the model itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -32,15 +38,19 @@ from lmkit.embeddings.training.objective import Objective, Parameters, aligned_z
 
 SINGLE_STRETCH = 200_000
 """Tokens that one thread trains at a time: enough that the rest costs nothing, little enough that Ctrl-C answers at once."""
-STRETCH = 50_000
-"""Tokens of a thread between two merges of the first rows."""
-FULL = 4
+STRETCH, LEAST_STRETCH = 50_000, 2_000
+"""Tokens of a thread between two merges of the first rows, at most and at least."""
+ROUNDS = 250
+"""Rounds of a whole training at least, as far as LEAST_STRETCH allows: small texts need merging more often."""
+FULL = 8
 """Rounds between two merges of all rows."""
-HOT_ROWS = 4096
+HOT_ROWS = 8192
 """Rows that are merged every round."""
-CONVERGENCE = 1.0
-"""c = CONVERGENCE * learning rate: the part of the way to its optimum that one update moves a row."""
-_RATE_STEP = 0.95  # scales are computed anew when the learning rate has fallen by so much
+MOMENT_ROWS = 1024
+"""Rows from which M is taken: most steps are theirs."""
+SLOPE = 0.15
+"""sigma'(x) at scores as they are in a trained model; it is 0.25 at x = 0 and 0.1 at x = 2."""
+_ITERATIONS = 2  # of the subspace from one round to the next
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,17 +62,40 @@ class Plan:
     hot: int
 
     @classmethod
-    def for_threads(cls, threads: int) -> Plan:
-        return cls(SINGLE_STRETCH, 1, 0) if threads == 1 else cls(STRETCH, FULL, HOT_ROWS)
+    def of(cls, threads: int, tokens: int) -> Plan:
+        """threads : how many copies. tokens : of the text, all epochs together."""
+        if threads == 1:
+            return cls(SINGLE_STRETCH, 1, 0)
+        return cls(min(STRETCH, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), FULL, HOT_ROWS)
 
 
-def merge_scale(updates: np.ndarray, threads: int, convergence: float) -> np.ndarray:
-    """float32: what the sum of the threads' changes of a row is multiplied by (see the module's text).
+class Directions:
+    """The 16 main directions of a matrix's rows, weighted, and the mean square of the rows along each.
 
-    updates : float64 (rows,), by each thread since the last merge. convergence : c.
+    Attributes
+    ----------
+    basis : float32 (16 * stride,), orthonormal rows; zeros where there are fewer dimensions.
+    squares : float64 (17,): mean squares along them, and the mean of those along all other directions.
     """
-    way = convergence * np.maximum(updates, 1e-9)
-    return (-np.expm1(-threads * way) / (-np.expm1(-way) * threads)).astype(np.float32)
+
+    def __init__(self, dim: int, stride: int) -> None:
+        self._dim, self._stride = dim, stride
+        self._found = min(kernels.DIRECTIONS, dim)
+        self._vectors = np.zeros((dim, self._found))
+        self.basis = aligned_zeros(kernels.DIRECTIONS * stride)
+        self.squares = np.zeros(kernels.DIRECTIONS + 1)
+
+    def follow(self, moment: np.ndarray, anew: bool) -> None:
+        """Find them in M, float64 (dim, dim): from those of the last call, or anew, by all eigenvectors."""
+        if anew:
+            self._vectors = np.linalg.eigh(moment)[1][:, ::-1][:, : self._found]
+        else:
+            for _ in range(_ITERATIONS):
+                self._vectors = np.linalg.qr(moment @ self._vectors + 1e-12 * self._vectors)[0]
+        along = np.maximum(np.einsum("ij,ij->j", self._vectors, moment @ self._vectors), 0)
+        self.basis.reshape(-1, self._stride)[: self._found, : self._dim] = self._vectors.T
+        self.squares[: self._found] = along
+        self.squares[-1] = max(np.trace(moment) - along.sum(), 0) / max(self._dim - self._found, 1)
 
 
 class Replicas:
@@ -78,16 +111,20 @@ class Replicas:
 
     def __init__(self, parameters: Parameters, objective: Objective, threads: int, workers: int) -> None:
         self.threads = threads
-        self.plan = Plan.for_threads(threads)
+        self.plan = Plan.of(threads, objective.text.tokens * objective.settings.epochs)
         self._parameters = parameters
-        self._objective = objective
         self._pool = ThreadPoolExecutor(min(threads, workers))
         self._matrices = (parameters.input, parameters.output)
-        self._rates = tuple(counts / max(objective.text.tokens, 1) for counts in objective.updates()) if threads > 1 else ()
         self._copies: list[np.ndarray] = []
+        self._anew = True
         if threads > 1:
-            self._copies = [aligned_zeros(threads * matrix.size).reshape(threads, -1) for matrix in self._matrices]
-            self.spread()
+            self._copies = [aligned_zeros(threads * matrix.size) for matrix in self._matrices]
+            self._per_token = [counts / max(objective.text.tokens, 1) for counts in objective.updates()]
+            self._weights = [_shares(counts[:MOMENT_ROWS]) for counts in self._per_token]
+            self._directions = [Directions(parameters.dim, parameters.stride) for _ in self._matrices]
+            self._scratch = [aligned_zeros(parameters.stride + kernels.DIRECTIONS) for _ in range(2 * threads)]
+            for copies, matrix in zip(self._copies, self._matrices, strict=True):
+                copies.reshape(threads, -1)[:] = matrix
 
     def __enter__(self) -> Replicas:
         return self
@@ -95,51 +132,60 @@ class Replicas:
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(wait=True)
 
-    def spread(self) -> None:
-        """Give every thread the model as it is."""
-        for copies, matrix in zip(self._copies, self._matrices, strict=True):
-            copies[:] = matrix
-
     def of_thread(self, thread: int) -> Parameters:
         """The copy of a thread; with one thread the model itself."""
         if self.threads == 1:
             return self._parameters
-        return Parameters(self._copies[0][thread], self._copies[1][thread], self._parameters.dim, self._parameters.stride)
+        own = [
+            copies[thread * matrix.size : (thread + 1) * matrix.size] for copies, matrix in zip(self._copies, self._matrices, strict=True)
+        ]
+        return Parameters(own[0], own[1], self._parameters.dim, self._parameters.stride)
 
     def run(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
         """Call `work` with each tuple of arguments, in the threads; returns when all are done."""
         for future in [self._pool.submit(work, *each) for each in arguments]:
             future.result()
 
-    def merge(self, tokens: int, since_full: int, rate: float, initial: float, full: bool) -> None:
+    def merge(self, tokens: int, since_full: int, rate: float, full: bool) -> None:
         """Merge the first rows, or all.
 
         Parameters
         ----------
         tokens : that each thread trained in this round. since_full : and since the last merge of all rows.
-        rate, initial : the learning rate now and at first.
+        rate : the learning rate.
         """
         if self.threads == 1:
             return
-        steps = math.floor(math.log(max(rate / initial, 1e-6)) / math.log(_RATE_STEP))
-        convergence = CONVERGENCE * initial * _RATE_STEP**steps
-        work = []
-        for copies, matrix, per_token in zip(self._copies, self._matrices, self._rates, strict=True):
-            rows = len(per_token)
-            hot = min(self.plan.hot, rows)
-            scale = self._scale(id(per_token), tokens, since_full, convergence)
-            last = rows if full else hot
-            borders = np.linspace(0, last, self.threads + 1).astype(np.int64)
-            work += [
-                (matrix, copies, scale, self._parameters.stride, int(borders[part]), int(borders[part + 1]))
-                for part in range(self.threads)
-                if borders[part] < borders[part + 1]
-            ]
+        self._find_directions()
+        work: list[tuple[Any, ...]] = []
+        for side, (copies, matrix, per_token) in enumerate(zip(self._copies, self._matrices, self._per_token, strict=True)):
+            partners = self._directions[1 - side]
+            ways = (partners.squares * (rate * SLOPE)).astype(np.float32)
+            last = len(per_token) if full else min(self.plan.hot, len(per_token))
+            steps = (per_token[:last] * tokens).astype(np.float32)
+            steps[self.plan.hot :] = per_token[self.plan.hot : last] * since_full
+            borders = np.linspace(0, last, self.threads + 1).astype(np.int64).tolist()
+            for part, (first, stop) in enumerate(itertools.pairwise(borders)):
+                scratch = self._scratch[side * self.threads + part]
+                work.append((matrix, copies, self.threads, steps, partners.basis, ways, self._parameters.stride, first, stop, scratch))
         self.run(kernels.merge_rows, work)
+        self._anew = full  # a training that goes on from here finds the same directions
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019  (a trainer's replicas live as long as the training)
-    def _scale(self, which: int, tokens: int, since_full: int, convergence: float) -> np.ndarray:
-        per_token = next(rates for rates in self._rates if id(rates) == which)
-        updates = per_token * tokens
-        updates[self.plan.hot :] = per_token[self.plan.hot :] * since_full
-        return merge_scale(updates, self.threads, convergence)
+    def _find_directions(self) -> None:
+        dim, stride = self._parameters.dim, self._parameters.stride
+        moments = [np.zeros(stride * stride, np.float32) for _ in self._matrices]
+        self.run(
+            kernels.add_moment,
+            [
+                (matrix, weights, stride, 0, len(weights), moment)
+                for matrix, weights, moment in zip(self._matrices, self._weights, moments, strict=True)
+            ],
+        )
+        for moment, directions in zip(moments, self._directions, strict=True):
+            upper = np.triu(moment.reshape(stride, stride)[:dim, :dim].astype(np.float64))
+            directions.follow(upper + np.triu(upper, 1).T, self._anew)
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """float32, summing to one."""
+    return (counts / max(counts.sum(), 1e-300)).astype(np.float32)

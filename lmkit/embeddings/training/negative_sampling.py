@@ -54,9 +54,8 @@ class SkipGram(_NegativeSampling):
     """Skip-gram: one set of negatives for a window, or own ones for each pair, as the variant says."""
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
-        kept, pairs_each = self.text.expected_kept, self.mean_window()
-        predictions = 1.0 if self.settings.variant.share_negatives else pairs_each
-        return kept * pairs_each, kept * predictions + self._noise_updates(kept.sum() * predictions * self.settings.negative)
+        kept = self.text.expected_kept * self.mean_window()
+        return kept * (1 + self.settings.negative), kept + self._noise_updates(kept.sum() * self.settings.negative)
 
     def scratch(self) -> Any:
         window, negative = self.settings.window, self.settings.negative
@@ -82,7 +81,7 @@ class Cbow(_NegativeSampling):
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
         kept = self.text.expected_kept
-        return kept * self.mean_window(), kept + self._noise_updates(kept.sum() * self.settings.negative)
+        return kept * (self.mean_window() * (1 + self.settings.negative)), kept + self._noise_updates(kept.sum() * self.settings.negative)
 
     def scratch(self) -> Any:
         return self.kept_scratch(), pair_work(self.settings.window, self.settings.negative, self.stride)

@@ -8,7 +8,7 @@ What a subclass supplies:
 
 - `input_rows`, `output_rows`: sizes of the two matrices. Rows are in falling order of how often they are updated (words by falling count;
   the inner nodes of a tree from the root down): threads merge the first rows more often than the last (`merging.py`).
-- `updates()`: about how often each row is updated in an epoch, for the same purpose.
+- `updates()`: about how many pairs of rows an epoch trains each row in, for the same purpose.
 - `initialise(parameters, rng)`: the first values.
 - `scratch()`: whatever memory one thread needs beside the matrices, made once a thread.
 - `train(stretch, parameters, scratch, stats)`: the kernel call. It must not hold the GIL, must be a function of its arguments only (all
@@ -85,6 +85,10 @@ class Parameters:
         self.input[:] = other.input
         self.output[:] = other.output
 
+    def largest(self) -> float:
+        """The largest absolute value; nan if there is one."""
+        return float(np.max([np.abs(end) for matrix in (self.input, self.output) for end in (matrix.min(), matrix.max())]))
+
     @property
     def nbytes(self) -> int:
         return int(self.input.nbytes + self.output.nbytes)
@@ -123,7 +127,7 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
-        """float64 (input_rows,), (output_rows,): about how often an epoch updates each row."""
+        """float64 (input_rows,), (output_rows,): in about how many pairs of an input and an output row an epoch trains each row."""
 
     @abc.abstractmethod
     def scratch(self) -> Any:

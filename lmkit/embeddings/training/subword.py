@@ -91,10 +91,13 @@ class SubwordBags(Objective):
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
         kept = self.text.expected_kept
         predicted = kept if self.cbow else kept * self.mean_window()
-        uses = self.rows.uses * (self.mean_window() if self.cbow or self.together == 1 else 1.0)
+        uses = self.rows.uses * self.mean_window()
         if self.tree is not None:
-            return uses, self.tree.updates(predicted)
-        return uses, predicted + self.noise_weights * (predicted.sum() * self.settings.negative / self.noise_weights.sum())
+            nodes = self.tree.updates(predicted)
+            return uses * (nodes.sum() / max(predicted.sum(), 1.0)), nodes
+        return uses * (1 + self.settings.negative), predicted + self.noise_weights * (
+            predicted.sum() * self.settings.negative / self.noise_weights.sum()
+        )
 
     def scratch(self) -> Any:
         window = self.settings.window

@@ -22,6 +22,8 @@ from lmkit.errors import DivergenceError
 
 _HELD_OUT_EPOCH = (1 << 62) + 1  # its draws are those of no epoch
 _INITIAL_EPOCH = 1 << 62
+_LARGEST = 1e4
+"""No number of a vector comes near this in a training that goes well."""
 
 
 @dataclasses.dataclass
@@ -151,7 +153,7 @@ class Trainer:
             replicas.run(self.objective.train, work)
             tokens = -(-(last - first) // replicas.threads)
             since_full += tokens
-            replicas.merge(tokens, since_full, self._rate_at(first), self.settings.learning_rate, full)
+            replicas.merge(tokens, since_full, self._rate_at(first), full)
             state.stats += stats.sum(0)
             state.round += 1
             since_full = 0 if full else since_full
@@ -196,11 +198,10 @@ class Trainer:
             "tokens": int(tokens),
             "learning_rate": self._rate_at(self.text.tokens),
         }
-        if not math.isfinite(loss):
+        if not self.parameters.largest() < _LARGEST or not math.isfinite(loss):
             raise DivergenceError(
-                f"The loss is no finite number any more in epoch {state.epoch + 1}: the vectors have grown without bound; train with a "
-                f"lower "
-                f"learning rate than {self.settings.learning_rate:g}, or with fewer threads than {self.settings.threads}."
+                f"The vectors have grown without bound in epoch {state.epoch + 1} (a loss of {loss / max(pairs, 1):.3g} nats); train with "
+                f"a lower learning rate than {self.settings.learning_rate:g}, or with fewer threads than {self.settings.threads}."
             )
         if self.options.held_out is not None:
             record["held_out_loss"] = self.held_out_loss()
