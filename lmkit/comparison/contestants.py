@@ -16,7 +16,7 @@ FAMILIES = {
     "mixture": "mixture",
     "recurrent": "recurrent",
     "window": "fixed window",
-    "vectors-lm": "embedding",
+    "embedding-lm": "embedding",
 }
 
 

@@ -27,7 +27,7 @@ from lmkit._container import write_container
 from lmkit._estimator import Estimator
 from lmkit._validation import check_choice, check_int
 from lmkit.embeddings.options import MODELS, Settings, Variant
-from lmkit.errors import FormatError, InputError
+from lmkit.errors import FormatError, InputError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.numeric.huffman import HuffmanTree
 from lmkit.text.corpus import EncodedCorpus
@@ -140,6 +140,7 @@ class EmbeddingLanguageModel(Estimator):
         y: None = None,
         *,
         held_out: Any = None,
+        vocabulary: Vocabulary | None = None,
         patience: int | None = None,
         report: Callable[[Report], None] | None = None,
     ) -> EmbeddingLanguageModel:
@@ -150,6 +151,8 @@ class EmbeddingLanguageModel(Estimator):
         corpus : as for `Word2Vec.fit`.
         held_out : a second text: the loss is measured on it after each epoch, and skip-gram's weights are learned from it. Without one they
             are learned from the training text.
+        vocabulary : the words that the model knows, such as another model's with which it is to be compared; others are `<unk>`. None takes
+            those of the text. Not together with `min_count` or `max_vocabulary_size`.
         patience : epochs without a lower held-out loss after which training ends, with the best vectors.
         report : called with a `Report` about twice a second.
 
@@ -167,7 +170,9 @@ class EmbeddingLanguageModel(Estimator):
             check_int(type(self).__name__, "patience", patience, minimum=1)
         encoded = as_corpus(corpus, self.reading)
         self.text_options_ = encoded.options
-        self.vocabulary_ = encoded.vocabulary.cut(self.min_count, self.max_vocabulary_size, order="frequency")
+        if vocabulary is not None and (self.min_count > 1 or self.max_vocabulary_size is not None):
+            raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
+        self.vocabulary_ = vocabulary or encoded.vocabulary.cut(self.min_count, self.max_vocabulary_size, order="frequency")
         text = HistoryText(encoded, self.vocabulary_)
         other = None if held_out is None else HistoryText(as_corpus(held_out, encoded.options), self.vocabulary_, text.counts)
         predicted = self._predicted()[np.argsort(text.row_of)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-FAMILIES = ("ngram", "fixed_window", "recurrent")
+FAMILIES = ("ngram", "embedding", "fixed_window", "recurrent")
 
 
 def module(family: str) -> Any:
