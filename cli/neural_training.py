@@ -224,8 +224,9 @@ def _print_validation(record: dict[str, Any]) -> None:
     if record["event"] != "validation":
         return
     valid = "" if record["valid_perplexity"] is None else f"{record['valid_perplexity']:,.2f}"
+    train = "" if record["train_perplexity"] is None else f"{record['train_perplexity']:,.2f}"
     rate = record["tokens"] / max(record["seconds"], 1e-9)
-    output.result(f"{record['epoch']:>6.2f} {record['seconds'] / 60:>8.1f} {rate:>9,.0f} {record['train_perplexity']:>10,.2f} {valid:>10}")
+    output.result(f"{record['epoch']:>6.2f} {record['seconds'] / 60:>8.1f} {rate:>9,.0f} {train:>10} {valid:>10}")
     sys.stdout.flush()
 
 

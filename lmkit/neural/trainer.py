@@ -66,6 +66,7 @@ class Trainer:
         self._optimizer, self._schedule = recipe.make_optimizer(), recipe.make_schedule()
         self._values = {parameter.name: parameter.value for parameter in network.parameters}
         self._chance = math.log(max(2, max(parameter.value.shape[0] for parameter in network.parameters)))
+        self._loss_is_exact = getattr(getattr(network, "output", None), "is_normalised_in_training", True)
         self._recent: float | None = None
 
     def resume(self) -> None:
@@ -138,13 +139,14 @@ class Trainer:
         bar.advance(batch.tokens)
         if state.step % _LOG_EVERY == 0:
             done = self._clock()
-            bar.describe(f"epoch {state.epoch + 1}, loss {self._recent:.3f}, ppl {_exp(self._recent):.1f}, norm {norm:.2f}")
+            ppl = f", ppl {_exp(self._recent):.1f}" if self._loss_is_exact else ""
+            bar.describe(f"epoch {state.epoch + 1}, loss {self._recent:.3f}{ppl}, norm {norm:.2f}")
             self._tell(
                 {
                     "event": "step",
                     **self._position(),
                     "loss": self._recent,
-                    "perplexity": _exp(self._recent),
+                    "perplexity": _exp(self._recent) if self._loss_is_exact else None,
                     "gradient_norm": norm,
                     "learning_rate": rate,
                     "tokens_per_second": self._tokens() / max(done, 1e-9),
@@ -178,8 +180,11 @@ class Trainer:
 
     def _validation(self) -> None:
         state = self.state
-        train = _exp(state.loss_sum / max(state.loss_tokens, 1))
-        record: Record = {"event": "validation", **self._position(), "train_perplexity": train, "valid_perplexity": None}
+        loss = state.loss_sum / max(state.loss_tokens, 1)
+        train = _exp(loss) if self._loss_is_exact else None  # what a sampled output layer is trained on is no probability of the text
+        record: Record = {
+            "event": "validation", **self._position(), "train_loss": loss, "train_perplexity": train, "valid_perplexity": None
+        }  # fmt: skip
         if self._validate is not None:
             with self._standing_at(self._averaged()):
                 perplexity = self._validate()
