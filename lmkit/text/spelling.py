@@ -11,7 +11,8 @@ def close_spellings(word: str, table: StringTable, top: int = 3) -> list[str]:
     """The words nearest to `word`, by edits, then by their order in the table (normally by falling frequency).
 
     An edit inserts, deletes, replaces or swaps neighbouring characters (optimal string alignment); a word of n characters may differ by
-    n // 3 of them, at least 1 and at most 3. Upper and lower case count as equal. Reads the whole table: a quarter of a second for 400,000 words.
+    n // 3 of them, at least 1 and at most 3. Upper and lower case count as equal. Reads the whole table: a quarter of a second for 400,000
+    words.
     """
     wanted = _code_points(word.casefold())
     limit = min(max(len(wanted) // 3, 1), 3)
