@@ -103,7 +103,19 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     The caller converts dtype and contiguity once, so that each kernel has few specialisations.
     """
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    return _compiled(function, inline=False)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `kernel`, for the body of a loop that another kernel calls: always put in the caller's place.
+
+    An array is handed over as seven numbers, so a call with many of them costs more than a short body.
+    """
+    return _compiled(function, inline=True)
+
+
+def _compiled(function: Callable[..., Any], inline: bool) -> Callable[..., Any]:
+    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=inline)(function)
     if not numba.config.DISABLE_JIT:
         with contextlib.suppress(RuntimeError):  # no writable folder: compile anew in each process
             dispatcher._cache = _KernelCache(function)

@@ -18,7 +18,7 @@ Scratch of `Block` (w = reach of a window, G groups of six targets):
 
 | name     | dtype   | shape | holds |
 |----------|---------|-------|-------|
-| targets  | int64   | (2, 6 G) | rows of this centre's targets and of the next one's |
+| targets  | int64   | (2 * 6 G,) | rows of this centre's targets and of the next one's |
 | contexts | int64   | (2 w + 1,) | first float of each context row |
 | steps    | float32 | (G * (w + 1) * 16,) | rate times gradient: 16 for a pair of contexts and a group; at j and 6 + j for target j |
 | masks    | float32 | (2 * 7 * 16,) | which of the 16 are in use: at 16 * (7 * (two contexts) + targets in the group) |
@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import inlined, kernel
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
 from lmkit.numeric._kernels_random import alias_draw, draw
 from lmkit.numeric._kernels_simd import (
@@ -74,7 +74,7 @@ class Block(NamedTuple):
     signs: np.ndarray
 
 
-@kernel
+@inlined
 def draw_negative(table, base, counter, positive):
     """A row drawn from the noise, not `positive`. Returns (row, number of the next draw). The table must have two rows at least."""
     for _ in range(_TRIES):
@@ -85,15 +85,16 @@ def draw_negative(table, base, counter, positive):
     return (positive + 1) % table.size, counter  # nearly all noise lies on this one word
 
 
-@kernel
-def _draw_targets(noise, kept, centre, targets):
-    """targets: the centre's row, then the negatives."""
+@inlined
+def _draw_targets(noise, kept, centre, targets, at, size):
+    """targets[at:at+size]: the centre's row, then the negatives."""
     positive = np.int64(kept.row[centre])
-    targets[0] = positive
+    base = kept.base[centre]
+    targets[at] = positive
     counter = np.int64(1)
-    for i in range(noise.negative):
-        targets[1 + i], counter = draw_negative(noise.table, kept.base[centre], counter, positive)
-    for i in range(1 + noise.negative, targets.size):
+    for i in range(at + 1, at + 1 + noise.negative):
+        targets[i], counter = draw_negative(noise.table, base, counter, positive)
+    for i in range(at + 1 + noise.negative, at + size):
         targets[i] = positive
 
 
@@ -139,7 +140,7 @@ def steps_of_pair(input, output, stride, a, b, targets, group, mask, sign, rate,
     return fraction16(product), addi16(exponents, exponent16(product))
 
 
-@kernel
+@inlined
 def _take_steps(input, output, stride, contexts, count, targets, group, steps, first):
     """Phase 2 for a group of targets: input[c] += sum over t of step * output[t], output[t] += sum over c of step * input[c]."""
     t0 = targets[group] * stride
@@ -200,7 +201,8 @@ def loss_of(product, exponents, scratch):
 @kernel
 def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, stride, kept, block, stats):
     """Train on the tokens [start, stop) of an epoch whose draws have this key."""
-    groups = block.targets.shape[1] // GROUP
+    room = block.targets.size >> 1
+    groups = room // GROUP
     pairs_room = 16 * ((block.contexts.size + 1) >> 1)
     product = splat16(1.0)
     exponents = splati16(0)
@@ -211,14 +213,14 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
         centres += last - first
         if first < last:
-            _draw_targets(noise, kept, first, block.targets[first & 1])
+            _draw_targets(noise, kept, first, block.targets, room * (first & 1), room)
         for centre in range(first, last):
-            targets = block.targets[centre & 1]
+            here = room * (centre & 1)
             if centre + 1 < last:
-                ahead = block.targets[(centre + 1) & 1]
-                _draw_targets(noise, kept, centre + 1, ahead)
-                for i in range(1 + noise.negative):
-                    prefetch_row(output, ahead[i] * stride, stride)
+                ahead = room - here
+                _draw_targets(noise, kept, centre + 1, block.targets, ahead, room)
+                for i in range(ahead, ahead + 1 + noise.negative):
+                    prefetch_row(output, block.targets[i] * stride, stride)
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
             left, right = window(windows, kept, centre)
@@ -243,8 +245,8 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
                         stride,
                         block.contexts[i],
                         block.contexts[i + two],
-                        targets,
-                        GROUP * group,
+                        block.targets,
+                        here + GROUP * group,
                         mask,
                         sign,
                         step,
@@ -254,7 +256,7 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
                         exponents,
                     )
             for group in range(groups):
-                _take_steps(input, output, stride, block.contexts, count, targets, GROUP * group, block.steps, group * pairs_room)
+                _take_steps(input, output, stride, block.contexts, count, block.targets, here + GROUP * group, block.steps, group * pairs_room)
     stats[0] += stop - start
     stats[1] += centres
     stats[2] += pairs

@@ -132,7 +132,7 @@ def skipgram_block(window: int, negative: int) -> skipgram.Block:
     signs = np.full((2, 16), -1, np.float32)
     signs[0, [0, group]] = 1
     return skipgram.Block(
-        np.zeros((2, group * groups), np.int64),
+        np.zeros(2 * group * groups, np.int64),
         np.zeros(2 * window + 1, np.int64),
         np.zeros(groups * (window + 1) * 16, np.float32),
         masks.ravel(),
