@@ -9,6 +9,9 @@ that could help (SVML) is not in llvmlite's wheels. So in float32 each function 
 | fast_exp(x) | e^x; 0 below -87.3, and e^88 above 88 in float32 |
 | fast_tanh(x), fast_sigmoid(x) | as named |
 | multiply_add(a, b, c) | a b + c, rounded once where the machine can do so |
+| copy_rows(source, first, target, start, rows) | target[start : start + rows] = source[first : first + rows], of two-dimensional arrays |
+
+The assignment of a slice in NumPy's notation would compile its check of shapes, which makes strings, with every kernel: 3 seconds each.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import math
 
 import numba
 import numpy as np
+
+from lmkit._jit import kernel
 
 _LOG2_E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693359375)  # exact in 10 bits, so n times it is exact
@@ -133,3 +138,11 @@ else:
     @overload(fast_sigmoid)
     def _choose_sigmoid(x):
         return _sigmoid_float32 if x == types.float32 else lambda x: 0.5 * (1.0 + math.tanh(0.5 * x))
+
+
+@kernel
+def copy_rows(source, first, target, start, rows):
+    for row in range(rows):
+        left, right = target[start + row], source[first + row]
+        for j in range(len(left)):
+            left[j] = right[j]

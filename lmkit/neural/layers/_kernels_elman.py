@@ -16,14 +16,15 @@ All C-contiguous. Plain twin: tests/reference/neural_twin.py.
 from __future__ import annotations
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_elementwise import fast_tanh
+from lmkit.numeric._kernels_elementwise import copy_rows, fast_tanh
 from lmkit.numeric._kernels_gemm import add_product
 
 
 @kernel
 def forward(units, bias, packed, h, previous, y, steps, rectified, edge):
     texts, size = h.shape
-    previous[:texts] = h
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
+    copy_rows(h, origin, previous, origin, texts)
     for t in range(steps):
         start = t * texts
         add_product(previous, start * size, size, texts, packed, size, units, start * size, size, edge)
@@ -35,15 +36,16 @@ def forward(units, bias, packed, h, previous, y, steps, rectified, edge):
             else:
                 for j in range(size):
                     unit[j] = fast_tanh(unit[j] + bias[j])
-        y[start : start + texts] = units[start : start + texts]
+        copy_rows(units, start, y, start, texts)
         if t + 1 < steps:
-            previous[start + texts : start + 2 * texts] = units[start : start + texts]
-    h[:] = units[len(units) - texts :]
+            copy_rows(units, start, previous, start + texts, texts)
+    copy_rows(units, len(units) - texts, h, origin, texts)
 
 
 @kernel
 def backward(units, packed, dy, dh, steps, rectified, edge):
     texts, size = dh.shape
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
     dh[:] = 0
     for t in range(steps - 1, -1, -1):
         start = t * texts
@@ -56,4 +58,4 @@ def backward(units, packed, dy, dh, steps, rectified, edge):
                 for j in range(size):
                     unit[j] = (late[j] + here[j]) * (1 - unit[j] * unit[j])
         dh[:] = 0
-        add_product(units, start * size, size, texts, packed, size, dh, 0, size, edge)
+        add_product(units, start * size, size, texts, packed, size, dh, origin, size, edge)

@@ -43,7 +43,9 @@ def drop(x, texts, first_text, all_texts, once, keys, threshold, scale):
 def gather(table, ids, out):
     """out[row] = table[ids[row]]."""
     for row in range(len(ids)):
-        out[row] = table[ids[row]]
+        source, target = table[ids[row]], out[row]
+        for j in range(len(target)):
+            target[j] = source[j]
 
 
 @kernel

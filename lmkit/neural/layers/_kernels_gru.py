@@ -20,7 +20,7 @@ All C-contiguous. Each loop has one store, so that it becomes vector code. Plain
 from __future__ import annotations
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_elementwise import fast_sigmoid, fast_tanh
+from lmkit.numeric._kernels_elementwise import copy_rows, fast_sigmoid, fast_tanh
 from lmkit.numeric._kernels_gemm import add_product
 
 
@@ -40,17 +40,18 @@ def _activate(gate, bias, bias_n, product, h_before, candidate, y):
 @kernel
 def forward(gates, bias, bias_n, packed, h, previous, candidates, y, scratch, steps, edge):
     texts, size = h.shape
-    previous[:texts] = h
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
+    copy_rows(h, origin, previous, origin, texts)
     for t in range(steps):
         start = t * texts
         scratch[:] = 0
-        add_product(previous, start * size, size, texts, packed, 3 * size, scratch, 0, 3 * size, edge)
+        add_product(previous, start * size, size, texts, packed, 3 * size, scratch, origin, 3 * size, edge)
         for text in range(texts):
             row = start + text
             _activate(gates[row], bias, bias_n, scratch[text], previous[row], candidates[row], y[row])
         if t + 1 < steps:
-            previous[start + texts : start + 2 * texts] = y[start : start + texts]
-    h[:] = y[len(y) - texts :]
+            copy_rows(y, start, previous, start + texts, texts)
+    copy_rows(y, len(y) - texts, h, origin, texts)
 
 
 @kernel
@@ -78,23 +79,25 @@ def _differentiate(gate, h_before, candidate, dy, dh, d):
 @kernel
 def backward(gates, packed, previous, candidates, dy, dh, scratch, steps, edge):
     texts, size = dh.shape
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
     dh[:] = 0
     for t in range(steps - 1, -1, -1):
         start = t * texts
         for text in range(texts):
             row = start + text
             _differentiate(gates[row], previous[row], candidates[row], dy[row], dh[text], scratch[text])
-        add_product(scratch, 0, 3 * size, texts, packed, size, dh, 0, size, edge)
+        add_product(scratch, origin, 3 * size, texts, packed, size, dh, origin, size, edge)
 
 
 @kernel
 def forward_reset_before(gates, bias, packed_gates, packed_candidate, h, previous, reset, y, scratch, steps, edge):
     texts, size = h.shape
-    previous[:texts] = h
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
+    copy_rows(h, origin, previous, origin, texts)
     for t in range(steps):
         start = t * texts
         scratch[:] = 0
-        add_product(previous, start * size, size, texts, packed_gates, 2 * size, scratch, 0, 2 * size, edge)
+        add_product(previous, start * size, size, texts, packed_gates, 2 * size, scratch, origin, 2 * size, edge)
         for text in range(texts):
             row = start + text
             gate, product, before, after = gates[row], scratch[text], previous[row], reset[row]
@@ -111,13 +114,14 @@ def forward_reset_before(gates, bias, packed_gates, packed_candidate, h, previou
             for j in range(size):
                 out[j] = gate[2 * size + j] + gate[size + j] * (before[j] - gate[2 * size + j])
         if t + 1 < steps:
-            previous[start + texts : start + 2 * texts] = y[start : start + texts]
-    h[:] = y[len(y) - texts :]
+            copy_rows(y, start, previous, start + texts, texts)
+    copy_rows(y, len(y) - texts, h, origin, texts)
 
 
 @kernel
 def backward_reset_before(gates, packed_gates, packed_candidate, previous, dy, dh, scratch, steps, edge):
     texts, size = dh.shape
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
     dh[:] = 0
     for t in range(steps - 1, -1, -1):
         start = t * texts
@@ -137,7 +141,7 @@ def backward_reset_before(gates, packed_gates, packed_candidate, previous, dy, d
             for j in range(size):
                 d[j] = 0
         # by r h, into the first half of scratch
-        add_product(gates, start * 3 * size + 2 * size, 3 * size, texts, packed_candidate, size, scratch, 0, 2 * size, edge)
+        add_product(gates, start * 3 * size + 2 * size, 3 * size, texts, packed_candidate, size, scratch, origin, 2 * size, edge)
         for text in range(texts):
             row = start + text
             gate, before, late, d = gates[row], previous[row], dh[text], scratch[text]
@@ -145,4 +149,4 @@ def backward_reset_before(gates, packed_gates, packed_candidate, previous, dy, d
                 late[j] += d[j] * gate[j]
             for j in range(size):  # by r
                 gate[j] = d[j] * before[j] * gate[j] * (1 - gate[j])
-        add_product(gates, start * 3 * size, 3 * size, texts, packed_gates, size, dh, 0, size, edge)
+        add_product(gates, start * 3 * size, 3 * size, texts, packed_gates, size, dh, origin, size, edge)

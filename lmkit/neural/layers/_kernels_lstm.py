@@ -19,7 +19,7 @@ All C-contiguous. Plain twin: tests/reference/neural_twin.py.
 from __future__ import annotations
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_elementwise import fast_sigmoid, fast_tanh
+from lmkit.numeric._kernels_elementwise import copy_rows, fast_sigmoid, fast_tanh
 from lmkit.numeric._kernels_gemm import add_product
 
 
@@ -42,8 +42,9 @@ def _activate(gate, bias, c_before, c, y):
 @kernel
 def forward(gates, bias, packed, h, c, previous, first_cells, cells, y, steps, edge):
     texts, size = h.shape
-    previous[:texts] = h
-    first_cells[:] = c
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
+    copy_rows(h, origin, previous, origin, texts)
+    copy_rows(c, origin, first_cells, origin, texts)
     for t in range(steps):
         start = t * texts
         add_product(previous, start * size, size, texts, packed, 4 * size, gates, start * 4 * size, 4 * size, edge)
@@ -52,9 +53,9 @@ def forward(gates, bias, packed, h, c, previous, first_cells, cells, y, steps, e
             before = first_cells[text] if t == 0 else cells[row - texts]
             _activate(gates[row], bias, before, cells[row], y[row])
         if t + 1 < steps:
-            previous[start + texts : start + 2 * texts] = y[start : start + texts]
-    h[:] = y[len(y) - texts :]
-    c[:] = cells[len(cells) - texts :]
+            copy_rows(y, start, previous, start + texts, texts)
+    copy_rows(y, len(y) - texts, h, origin, texts)
+    copy_rows(cells, len(cells) - texts, c, origin, texts)
 
 
 @kernel
@@ -86,6 +87,7 @@ def _differentiate(gate, c_before, c, dy, dh, dc, squashed):
 @kernel
 def backward(gates, packed, first_cells, cells, dy, dh, dc, scratch, steps, edge):
     texts, size = dh.shape
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
     dh[:] = 0
     dc[:] = 0
     for t in range(steps - 1, -1, -1):
@@ -95,4 +97,4 @@ def backward(gates, packed, first_cells, cells, dy, dh, dc, scratch, steps, edge
             before = first_cells[text] if t == 0 else cells[row - texts]
             _differentiate(gates[row], before, cells[row], dy[row], dh[text], dc[text], scratch[text])
         dh[:] = 0
-        add_product(gates, start * 4 * size, 4 * size, texts, packed, size, dh, 0, size, edge)
+        add_product(gates, start * 4 * size, 4 * size, texts, packed, size, dh, origin, size, edge)

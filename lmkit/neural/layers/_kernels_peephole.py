@@ -9,7 +9,7 @@ Plain twin: tests/reference/neural_twin.py.
 from __future__ import annotations
 
 from lmkit._jit import kernel
-from lmkit.numeric._kernels_elementwise import fast_sigmoid, fast_tanh
+from lmkit.numeric._kernels_elementwise import copy_rows, fast_sigmoid, fast_tanh
 from lmkit.numeric._kernels_gemm import add_product
 
 
@@ -33,18 +33,19 @@ def _activate(gate, bias, peepholes, c_before, c, y):
 @kernel
 def forward(gates, bias, peepholes, packed, h, c, previous, previous_cells, cells, y, steps, edge):
     texts, size = h.shape
-    previous[:texts] = h
-    previous_cells[:texts] = c
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
+    copy_rows(h, origin, previous, origin, texts)
+    copy_rows(c, origin, previous_cells, origin, texts)
     for t in range(steps):
         start = t * texts
         add_product(previous, start * size, size, texts, packed, 4 * size, gates, start * 4 * size, 4 * size, edge)
         for row in range(start, start + texts):
             _activate(gates[row], bias, peepholes, previous_cells[row], cells[row], y[row])
         if t + 1 < steps:
-            previous[start + texts : start + 2 * texts] = y[start : start + texts]
-            previous_cells[start + texts : start + 2 * texts] = cells[start : start + texts]
-    h[:] = y[len(y) - texts :]
-    c[:] = cells[len(cells) - texts :]
+            copy_rows(y, start, previous, start + texts, texts)
+            copy_rows(cells, start, previous_cells, start + texts, texts)
+    copy_rows(y, len(y) - texts, h, origin, texts)
+    copy_rows(cells, len(cells) - texts, c, origin, texts)
 
 
 @kernel
@@ -78,6 +79,7 @@ def _differentiate(gate, peepholes, c_before, c, dy, dh, dc, scratch):
 @kernel
 def backward(gates, peepholes, packed, previous_cells, cells, dy, dh, dc, scratch, steps, edge):
     texts, size = dh.shape
+    origin = 0 * texts  # a literal 0 would compile what it is passed to once more
     dh[:] = 0
     dc[:] = 0
     for t in range(steps - 1, -1, -1):
@@ -86,7 +88,7 @@ def backward(gates, peepholes, packed, previous_cells, cells, dy, dh, dc, scratc
             row = start + text
             _differentiate(gates[row], peepholes, previous_cells[row], cells[row], dy[row], dh[text], dc[text], scratch[text])
         dh[:] = 0
-        add_product(gates, start * 4 * size, 4 * size, texts, packed, size, dh, 0, size, edge)
+        add_product(gates, start * 4 * size, 4 * size, texts, packed, size, dh, origin, size, edge)
 
 
 @kernel
