@@ -24,7 +24,7 @@ Scratch of `Work` (w = reach of a window, G = groups of six targets of a predict
 
 | name     | dtype   | shape | holds |
 |----------|---------|-------|-------|
-| targets  | int64   | (2 w + 1, 6 G) | rows of the targets of each prediction of a centre (CBOW: of this centre and the next) |
+| targets  | int64   | ((2 w + 1) * 6 G,) | rows of the targets of each prediction of a centre (CBOW: of this centre and the next) |
 | counts   | int64   | (2 w + 1,) | how many of them there are; what stands behind repeats the first |
 | contexts | int64   | (2 w + 1,) | first float of each context row |
 | hidden, error | float32 | (stride,) | for CBOW h; the error |
@@ -41,7 +41,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import inlined, kernel
 from lmkit.embeddings.training._kernels_hidden import add_to_rows, bag_scale, mean_of_rows
 from lmkit.embeddings.training._kernels_skipgram import GROUP, loss_of
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
@@ -96,10 +96,10 @@ class Work(NamedTuple):
     signs: np.ndarray
 
 
-@kernel
-def draw_targets(negatives, base, counter, positive, targets):
-    """Fill a prediction's targets. Returns (how many, number of the next draw)."""
-    targets[0] = positive
+@inlined
+def draw_targets(negatives, base, counter, positive, targets, at, room):
+    """Fill a prediction's targets[at:at+room]. Returns (how many, number of the next draw)."""
+    targets[at] = positive
     count = 1
     for _ in range(negatives.negative):
         row = positive
@@ -112,10 +112,10 @@ def draw_targets(negatives, base, counter, positive, targets):
             if negatives.skip:
                 continue
             row = (positive + 1) % negatives.table.size  # nearly all noise lies on this one word
-        targets[count] = row
+        targets[at + count] = row
         count += 1
-    for i in range(count, targets.size):
-        targets[i] = positive
+    for i in range(count, room):
+        targets[at + i] = positive
     return count, counter
 
 
@@ -132,15 +132,16 @@ def _look_up(sigmoid, rate, steps, at, count, first_is_positive):
         steps[i] = rate * (label - found)
 
 
-@kernel
-def score_group(vectors, h, output, stride, targets, group, count, work, sigmoid, rate, product, exponents):
-    """Steps of six targets against the vector that begins at vectors[h]. Returns the loss so far, see `loss_of`."""
-    t0 = targets[group] * stride
-    t1 = targets[group + 1] * stride
-    t2 = targets[group + 2] * stride
-    t3 = targets[group + 3] * stride
-    t4 = targets[group + 4] * stride
-    t5 = targets[group + 5] * stride
+@inlined
+def score_group(vectors, h, output, stride, begin_at, group, count, work, sigmoid, rate, product, exponents):
+    """Steps of six targets, of those from `begin_at` on, against the vector at vectors[h]. Returns the loss so far, see `loss_of`."""
+    here = begin_at + group
+    t0 = work.targets[here] * stride
+    t1 = work.targets[here + 1] * stride
+    t2 = work.targets[here + 2] * stride
+    t3 = work.targets[here + 3] * stride
+    t4 = work.targets[here + 4] * stride
+    t5 = work.targets[here + 5] * stride
     a0 = a1 = a2 = a3 = a4 = a5 = zeros16()
     for column in range(0, stride, 16):
         x = load16(vectors, h + column)
@@ -167,15 +168,16 @@ def score_group(vectors, h, output, stride, targets, group, count, work, sigmoid
     return fraction16(product), addi16(exponents, exponent16(product))
 
 
-@kernel
-def step_group(vectors, h, output, stride, targets, group, work):
+@inlined
+def step_group(vectors, h, output, stride, begin_at, group, work):
     """error += sum of step * output[t], output[t] += step * h, for six targets; the first group begins the error."""
-    t0 = targets[group] * stride
-    t1 = targets[group + 1] * stride
-    t2 = targets[group + 2] * stride
-    t3 = targets[group + 3] * stride
-    t4 = targets[group + 4] * stride
-    t5 = targets[group + 5] * stride
+    here = begin_at + group
+    t0 = work.targets[here] * stride
+    t1 = work.targets[here + 1] * stride
+    t2 = work.targets[here + 2] * stride
+    t3 = work.targets[here + 3] * stride
+    t4 = work.targets[here + 4] * stride
+    t5 = work.targets[here + 5] * stride
     at = 16 * (group // GROUP)
     g0 = splat16(work.steps[at])
     g1 = splat16(work.steps[at + 1])
@@ -204,17 +206,17 @@ def step_group(vectors, h, output, stride, targets, group, work):
         store16(output, t5 + column, fma16(g5, x, load16(output, t5 + column)))
 
 
-@kernel
-def _predict(vectors, h, output, stride, targets, count, work, sigmoid, rate, product, exponents):
+@inlined
+def _predict(vectors, h, output, stride, begin_at, count, work, sigmoid, rate, product, exponents):
     """All groups of a prediction: first the steps, then the changes. The padding of a group that is not full has steps of 0."""
     for group in range(0, count, GROUP):
-        product, exponents = score_group(vectors, h, output, stride, targets, group, count, work, sigmoid, rate, product, exponents)
+        product, exponents = score_group(vectors, h, output, stride, begin_at, group, count, work, sigmoid, rate, product, exponents)
     for group in range(0, count, GROUP):
-        step_group(vectors, h, output, stride, targets, group, work)
+        step_group(vectors, h, output, stride, begin_at, group, work)
     return product, exponents
 
 
-@kernel
+@inlined
 def _prefetch_targets(output, stride, targets, first, count):
     for i in range(first, count):
         prefetch_row(output, targets[i] * stride, stride)
@@ -223,6 +225,7 @@ def _prefetch_targets(output, stride, targets, first, count):
 @kernel
 def train_pairs(text, key, start, stop, rate, windows, negatives, sigmoid, input, output, stride, kept, work, stats):
     """Skip-gram, own negatives for every pair, on the tokens [start, stop) of an epoch whose draws have this key."""
+    room = work.targets.size // work.counts.size
     product = splat16(1.0)
     exponents = splati16(0)
     pairs = 0
@@ -242,20 +245,21 @@ def train_pairs(text, key, start, stop, rate, windows, negatives, sigmoid, input
                 word = np.int64(kept.row[centre])
                 positive = context if negatives.centre_in else word
                 work.contexts[count] = (word if negatives.centre_in else context) * stride
-                work.counts[count], counter = draw_targets(negatives, kept.base[centre], counter, positive, work.targets[count])
+                work.counts[count], counter = draw_targets(
+                    negatives, kept.base[centre], counter, positive, work.targets, room * count, room
+                )
                 count += 1
             if count == 0:
                 continue
             pairs += count
             step = np.float32(learning_rate(rate, kept.place[centre]))
-            _prefetch_targets(output, stride, work.targets[0], 1, work.counts[0])
+            _prefetch_targets(output, stride, work.targets, 1, work.counts[0])
             for i in range(count):
                 if i + 1 < count:
-                    _prefetch_targets(output, stride, work.targets[i + 1], 1, work.counts[i + 1])
+                    after = room * (i + 1)
+                    _prefetch_targets(output, stride, work.targets, after + 1, after + work.counts[i + 1])
                 row = work.contexts[i]
-                product, exponents = _predict(
-                    input, row, output, stride, work.targets[i], work.counts[i], work, sigmoid, step, product, exponents
-                )
+                product, exponents = _predict(input, row, output, stride, room * i, work.counts[i], work, sigmoid, step, product, exponents)
                 for column in range(0, stride, 16):
                     store16(input, row + column, add16(load16(input, row + column), load16(work.error, column)))
     stats[0] += stop - start
@@ -267,6 +271,7 @@ def train_pairs(text, key, start, stop, rate, windows, negatives, sigmoid, input
 @kernel
 def train_cbow(text, key, start, stop, rate, windows, negatives, pooling, sigmoid, input, output, stride, kept, work, stats):
     """CBOW on the tokens [start, stop) of an epoch whose draws have this key."""
+    room = work.targets.size // work.counts.size
     product = splat16(1.0)
     exponents = splati16(0)
     predictions = 0
@@ -277,16 +282,16 @@ def train_cbow(text, key, start, stop, rate, windows, negatives, pooling, sigmoi
         centres += last - first
         if first < last:
             work.counts[first & 1], _ = draw_targets(
-                negatives, kept.base[first], np.int64(1), np.int64(kept.row[first]), work.targets[first & 1]
+                negatives, kept.base[first], np.int64(1), np.int64(kept.row[first]), work.targets, room * (first & 1), room
             )
         for centre in range(first, last):
             here = centre & 1
             if centre + 1 < last:
                 ahead = 1 - here
                 work.counts[ahead], _ = draw_targets(
-                    negatives, kept.base[centre + 1], np.int64(1), np.int64(kept.row[centre + 1]), work.targets[ahead]
+                    negatives, kept.base[centre + 1], np.int64(1), np.int64(kept.row[centre + 1]), work.targets, room * ahead, room
                 )
-                _prefetch_targets(output, stride, work.targets[ahead], 0, work.counts[ahead])
+                _prefetch_targets(output, stride, work.targets, room * ahead, room * ahead + work.counts[ahead])
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
             left, right = window(windows, kept, centre)
@@ -301,7 +306,7 @@ def train_cbow(text, key, start, stop, rate, windows, negatives, pooling, sigmoi
             step = np.float32(learning_rate(rate, kept.place[centre]))
             mean_of_rows(input, stride, work.contexts, count, bag_scale(pooling.mean, count), work.hidden)
             product, exponents = _predict(
-                work.hidden, 0, output, stride, work.targets[here], work.counts[here], work, sigmoid, step, product, exponents
+                work.hidden, 0, output, stride, room * here, work.counts[here], work, sigmoid, step, product, exponents
             )
             add_to_rows(input, stride, work.contexts, count, bag_scale(pooling.divide, count), work.error)
     stats[0] += stop - start
