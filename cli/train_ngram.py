@@ -51,6 +51,7 @@ def command(
     ] = None,
     delta: Annotated[float | None, typer.Option(help="What additive adds to every count; 1 is Laplace's.", show_default="1")] = None,
     alpha: Annotated[float | None, typer.Option(help="What stupid-back-off pays for each order that misses.", show_default="0.4")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Highest count that katz discounts.", show_default="5")] = None,
     held_out: Annotated[
         str | None,
         typer.Option(
@@ -129,7 +130,9 @@ def command(
     from lmkit._memory import parse_size
     from lmkit.ngram.model import NgramLanguageModel
 
-    method = _smoothing(smoothing, interpolated=None if back_off is None else not back_off, discount=discount, delta=delta, alpha=alpha)
+    method = _smoothing(
+        smoothing, interpolated=None if back_off is None else not back_off, discount=discount, delta=delta, alpha=alpha, k=k
+    )
     if memory is not None:
         parse_size("train-ngram", "memory", memory)
     method.check_held_out(held_out is not None)  # refused before the text is read

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lmkit.errors import InvalidParameterError
 
@@ -69,3 +73,15 @@ def resident_memory() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     except ImportError:  # Windows
         return 1 << 27
+
+
+def let_go(*arrays: np.ndarray | None) -> None:
+    """Take arrays that are mapped from files out of this process's memory until they are used again; other arrays stay as they are."""
+    for array in arrays:
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, memoryview):
+            base = base.obj
+        if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
+            base.madvise(mmap.MADV_DONTNEED)  # the mappings are shared: changed pages stay in the system's cache

@@ -25,7 +25,7 @@ from lmkit.ngram.querying._kernels_query import sum_events
 from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.ngram.querying.successors import index_of
-from lmkit.ngram.smoothing import Smoothing, get_method
+from lmkit.ngram.smoothing import Smoothing, StupidBackOff, get_method
 from lmkit.sampling import Decoding, generate
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
@@ -51,6 +51,19 @@ def _corpus_record(corpus: EncodedCorpus) -> dict[str, Any]:
         "tokens": len(corpus),
         "sentences": corpus.n_sentences,
     }
+
+
+def _paid_in_scores(alpha: float, order: int, hit_length: np.ndarray, sentence_offsets: np.ndarray, ends: bool) -> np.ndarray:
+    """Stupid back-off's alphas in the scores of events, float32, natural logarithm: one for each order above the n-gram that was found.
+
+    An n-gram that begins with <s> is as long as can be, since N - 1 of them stand in front of a sentence.
+    """
+    paid = (order - hit_length.astype(np.float32)) * np.float32(np.log(alpha))
+    if ends:
+        lengths = np.diff(sentence_offsets) + 1
+        place = np.arange(len(hit_length)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        paid[hit_length == place + 2] = 0
+    return paid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,6 +286,13 @@ class NgramLanguageModel(Estimator):
         return self.is_normalised_
 
     @property
+    def _stored_alpha(self) -> float | None:
+        """What stupid back-off pays for each order that misses: its scores hold it already, and the trie no back-off weights."""
+        smoothing = (self.metadata_.get("estimation") or {}).get("smoothing")
+        is_stupid = isinstance(smoothing, dict) and smoothing.get("name") == StupidBackOff.name
+        return float(smoothing.get("alpha", StupidBackOff.alpha)) if is_stupid else None
+
+    @property
     def _begin_state(self) -> Any:
         return self.trie_.state_of([Vocabulary.BOS] if self.text_options_.sentence_boundaries else [])
 
@@ -298,6 +318,9 @@ class NgramLanguageModel(Estimator):
             carry=state == "carry",
             threads=threads or os.cpu_count() or 1,
         )
+        alpha = self._stored_alpha
+        if alpha is not None:
+            back_off = _paid_in_scores(alpha, self.order_, hit_length, encoded.sentence_offsets, ends)
         return ScoredEvents.of_corpus(
             encoded, self.vocabulary_, log_prob, ends=ends, hit_length=hit_length, back_off=back_off, is_normalised=self.is_normalised_
         )

@@ -48,7 +48,7 @@ if numba.config.DISABLE_JIT or not _LITTLE:
         """The array of `length` values that lies at an address."""
         import ctypes
 
-        raw = (ctypes.c_uint8 * (length * np.dtype(dtype).itemsize)).from_address(address)
+        raw = (ctypes.c_uint8 * int(length * np.dtype(dtype).itemsize)).from_address(int(address))
         return np.frombuffer(raw, dtype)
 
 else:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from lmkit import _container, paths
+from lmkit._memory import let_go
 from lmkit.errors import FormatError, InputError, OutputError, UsageError
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.options import TextOptions
@@ -32,6 +33,8 @@ DEFAULT_SIZE = 8 << 30
 _ENDING = ".safetensors"
 _OLD = 24 * 3600  # seconds after which an unfinished file is taken for left behind
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_PIECE = 1 << 24
+_NOT_KEPT = "The encoded text could not be kept in the cache: {}"
 _writing = threading.Lock()
 
 
@@ -54,9 +57,15 @@ def cached(source: TextSource, options: TextOptions, encode: Callable[[], Encode
         path.parent.mkdir(parents=True, exist_ok=True)
         with _writing:
             write_entry(path, corpus)
+    except (OSError, OutputError) as error:
+        corpus.notes += (_NOT_KEPT.format(error),)
+        return corpus
+    del corpus  # it need not lie in memory twice
+    try:
         stored = read_entry(path, source.name)
-    except (OSError, OutputError, FormatError, InputError) as error:
-        corpus.notes += (f"The encoded text could not be kept in the cache: {error}",)
+    except (OSError, FormatError, InputError) as error:  # such as a disk that gives back what was not written
+        corpus = encode()
+        corpus.notes += (_NOT_KEPT.format(error),)
         return corpus
     prune(limit, keep=path)
     return stored
@@ -172,7 +181,12 @@ def prune(limit: int, keep: Path | None = None) -> None:
 
 
 def _checksum(tensor: np.ndarray) -> int:
-    return zlib.crc32(memoryview(np.ascontiguousarray(tensor)).cast("B")) if tensor.size else 0
+    flat = np.ascontiguousarray(tensor).reshape(-1).view(np.uint8)
+    found = 0
+    for start in range(0, len(flat), _PIECE):  # a mapped tensor is not to fill the memory for this
+        found = zlib.crc32(flat[start : start + _PIECE], found)
+        let_go(flat)
+    return found
 
 
 def _check_sums(path: Path, tensors: Mapping[str, np.ndarray], checksums: Mapping[str, int]) -> None:

@@ -16,6 +16,7 @@ from lmkit.errors import InputError, UsageError
 from lmkit.text import compression
 
 BLOCK_SIZE = 1 << 20
+_LET_GO = 1 << 22
 TEXT_ENDINGS = (".txt", ".text", ".tokens")
 
 Block = bytes | bytearray | memoryview
@@ -225,6 +226,8 @@ def _mapped(file: BinaryIO) -> Iterator[memoryview]:
     view = memoryview(mapped)
     for start in range(0, len(view), BLOCK_SIZE):
         yield view[start : start + BLOCK_SIZE]
+        if hasattr(mmap, "MADV_DONTNEED") and start % _LET_GO == 0:
+            mapped.madvise(mmap.MADV_DONTNEED)  # what was read counts as this process's memory no more; whoever still looks reads again
 
 
 def _standard_input() -> TextSource:

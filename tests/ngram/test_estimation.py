@@ -40,7 +40,15 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkspace]:
     made: list[DiskWorkspace] = []
 
     def make(
-        text: object, vocabulary_size: int, order: int, *, memory: int | None, folder: Path, threads: int | None, target: object
+        text: object,
+        vocabulary_size: int,
+        order: int,
+        *,
+        memory: int | None,
+        folder: Path,
+        threads: int | None,
+        target: object,
+        pruned: bool,
     ) -> Workspace:
         if memory is None:
             return Workspace(threads)
@@ -125,6 +133,9 @@ def test_too_little_memory_is_refused(tmp_path: Path) -> None:
         InvalidParameterError, match=r"^The 'memory' parameter of .* must be at least [\d.]+ [MG]B .* Got 1\.0 MB instead\.$"
     ):
         NgramLanguageModel(memory="1M").fit_to_file(TEXT, tmp_path / "m")
+    with pytest.raises(InvalidParameterError, match=r"^The 'memory' .* if its model is pruned, .* Got [\d.]+ MB instead\.$"):
+        NgramLanguageModel(memory=_memory.resident_memory(), pruning=(0, 1)).fit(TEXT)
+    assert NgramLanguageModel(memory="100%", pruning=(0, 1)).fit(TEXT).trie_.order == 5
     for value in ("lots", "0", "-3G", 0, 2.5, "120 X"):
         with pytest.raises(InvalidParameterError, match="must be a size such as '2G'"):
             NgramLanguageModel(memory=value).fit(TEXT)

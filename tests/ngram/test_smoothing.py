@@ -379,3 +379,13 @@ def test_wrong_parameters_are_told_in_one_sentence() -> None:
         NgramLanguageModel(smoothing="witten-bell").fit("a b", held_out="a")
     with pytest.raises(InputError):
         NgramLanguageModel(smoothing="jelinek-mercer").fit("a b", held_out=[])
+
+
+def test_stupid_back_off_says_what_it_pays() -> None:
+    """p(sat | the cat) was seen; of "bird" only the 1-gram: two orders missed; "the" after <s> is as long as can be."""
+    model = NgramLanguageModel(order=3, smoothing=StupidBackOff(alpha=0.25)).fit("the cat sat\na bird sat")
+    events = model.score("the cat sat\ncat bird")
+    assert events.back_off is not None
+    assert (events.back_off / np.log(0.25)).round(3).tolist() == [0, 0, 0, 0, 2, 2, 2]
+    assert events.hit_length is not None
+    assert events.hit_length.tolist() == [2, 3, 3, 3, 1, 1, 1]

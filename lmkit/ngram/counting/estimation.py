@@ -99,7 +99,14 @@ def estimate(
         raise UsageError(f"{recipe.temp}: is no folder, so temporary files can't go there; make it, or name another one with --temp.")
     straight = path if not recipe.prunings else None
     workspace = make_workspace(
-        text, len(vocabulary), recipe.order, memory=recipe.memory, folder=folder, threads=recipe.threads, target=straight
+        text,
+        len(vocabulary),
+        recipe.order,
+        memory=recipe.memory,
+        folder=folder,
+        threads=recipe.threads,
+        target=straight,
+        pruned=bool(recipe.prunings),
     )
     counts = count_ngrams(text.ids, text.offsets, len(vocabulary), recipe.order, boundaries=boundaries, workspace=workspace)
     let_go(text.ids, text.offsets)

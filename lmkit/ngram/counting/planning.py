@@ -15,7 +15,7 @@ from lmkit.ngram.counting.counts import NARROW_LIMIT
 from lmkit.ngram.counting.partitions import Layout, Text
 from lmkit.ngram.counting.workspace import DiskWorkspace, Workspace
 
-LEAST_MEMORY = 32 << 20
+LEAST_MEMORY = 16 << 20
 """Bytes without which work on disk would crawl."""
 _SKETCHED_ORDERS = 8
 _MARGIN = 1.06  # the estimate's standard error is 1.6 %
@@ -23,6 +23,7 @@ _WORD_BYTES = 72  # a word's share of the arrays that stay in memory: counts, ch
 _PROGRAM_BYTES = 1 << 24  # kernels that are yet to be loaded
 _SORTING_BYTES = 1 << 27  # buffers of two threads that sort
 _NODE_BYTES, _LEAF_BYTES = 20, 12  # in the model file
+_PRUNING_BYTES = 96  # an n-gram's share of the tables that pruning works on, the one it leaves included
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Needs:
     on_disk : of temporary files at most at one time, if it is kept on disk.
     model : of the model file, without its vocabulary.
     words : of what stays in memory either way.
+    pruning : in memory beside the n-grams, if they are pruned.
     """
 
     in_memory: int
     on_disk: int
     model: int
     words: int
+    pruning: int
 
 
 def count_distinct(text: Text, order: int, workspace: Workspace) -> list[int]:
@@ -85,7 +88,13 @@ def foresee(text: Text, vocabulary_size: int, order: int, workspace: Workspace, 
     records = positions * Layout.of(vocabulary_size, order).keys * 8
     words = _WORD_BYTES * vocabulary_size
     most = max(estimating)
-    return Needs(max(most, records, _SORTING_BYTES + sum(levels)) + words, most + (nodes[-1] if keep_model else 0), sum(nodes), words)
+    return Needs(
+        max(most, records, _SORTING_BYTES + sum(levels)) + words,
+        most + (nodes[-1] if keep_model else 0),
+        sum(nodes),
+        words,
+        _PRUNING_BYTES * sum(sizes),
+    )
 
 
 def make_workspace(
@@ -97,6 +106,7 @@ def make_workspace(
     folder: Path,
     threads: int | None = None,
     target: Path | None = None,
+    pruned: bool = False,
 ) -> Workspace:
     """In memory if that holds it or no bound is set, otherwise on disk.
 
@@ -105,10 +115,11 @@ def make_workspace(
     memory : bytes that the whole process may take.
     folder : where temporary files would go.
     target : the model file, if the model goes straight there.
+    pruned : whether n-grams are taken out, which is done in memory.
 
     Raises
     ------
-    InvalidParameterError : if the process takes more than `memory` already.
+    InvalidParameterError : if the process takes more than `memory` already, or pruning would.
     OutputError : if the disk has too little space.
     """
     if memory is None:
@@ -117,6 +128,12 @@ def make_workspace(
     careful.drop(text.ids, text.offsets)
     needs = foresee(text, vocabulary_size, order, careful, keep_model=target is None)
     taken = _memory.resident_memory()
+    if pruned and taken + needs.in_memory + needs.pruning > memory:
+        least = _memory.show_size(taken + needs.in_memory + needs.pruning)
+        raise InvalidParameterError(
+            f"The 'memory' parameter of NgramLanguageModel must be at least about {least} for this text if its model is pruned, since "
+            f"pruning keeps all n-grams in memory. Got {_memory.show_size(memory)} instead."
+        )
     if target is not None:
         _check_space(target.parent, needs.model, "the model", "--out")
     if taken + needs.in_memory <= memory:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmkit._files import explain_write_error
+from lmkit._memory import let_go
 from lmkit.errors import OutputError
 
 Item = TypeVar("Item")
@@ -153,18 +154,6 @@ class Collector:
     def finish(self) -> np.ndarray:
         """All that was appended."""
         return self._array[: self.size]
-
-
-def let_go(*arrays: np.ndarray | None) -> None:
-    """Take arrays that are mapped from files out of this process's memory until they are used again; other arrays stay as they are."""
-    for array in arrays:
-        base: Any = array
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if isinstance(base, memoryview):
-            base = base.obj
-        if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-            base.madvise(mmap.MADV_DONTNEED)  # the mappings are shared: changed pages stay in the system's cache
 
 
 def available_cores() -> int:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 
 from lmkit.errors import FormatError
@@ -18,6 +19,8 @@ NODE = np.dtype([("log10_prob", "<f4"), ("log10_bow", "<f4"), ("first_child", "<
 LEAF = np.dtype([("log10_prob", "<f4"), ("link", "<i4")])
 WIDE_NODE = np.dtype([("log10_prob", "<f4"), ("log10_bow", "<f4"), ("first_child", "<i8"), ("link", "<i8")])
 WIDE_LEAF = np.dtype([("log10_prob", "<f4"), ("unused", "<f4"), ("link", "<i8")])
+if numba.config.DISABLE_JIT:  # kernels read fields as attributes, which plain Python gives to np.record only
+    NODE, LEAF, WIDE_NODE, WIDE_LEAF = (np.dtype((np.record, fields)) for fields in (NODE, LEAF, WIDE_NODE, WIDE_LEAF))
 NARROW_LIMIT = 2**31
 """From so many n-grams on, nodes are numbered in 64 bits."""
 
