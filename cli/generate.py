@@ -27,6 +27,8 @@ def command(
     ] = None,
     argmax: Annotated[bool, typer.Option("--argmax", help="Always take the most probable word.")] = False,
     max_tokens: Annotated[int, typer.Option(help="Stop after so many tokens where no end of sentence comes.", min=1)] = 100,
+    min_tokens: Annotated[int, typer.Option(help="Let no text end before so many tokens.", min=0)] = 0,
+    allow_unknown: Annotated[bool, typer.Option("--allow-unknown", help="Let <unk> be written.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -49,12 +51,13 @@ def command(
 
     path = reading.model_path(model)
     loaded = reading.language_model(path)
-    decoding = lmkit.Decoding(temperature=temperature, top_k=top_k, top_p=top_p, argmax=argmax)
+    decoding = lmkit.Decoding(temperature=temperature, top_k=top_k, top_p=top_p, argmax=argmax, allow_unknown=allow_unknown)
     if seed is None:
         seed = secrets.randbelow(1_000_000)
     texts = []
     for text_seed in np.random.SeedSequence(seed).spawn(count):
-        texts.append(loaded.generate(prompt, decoding=decoding, max_tokens=max_tokens, rng=np.random.default_rng(text_seed)))
+        rng = np.random.default_rng(text_seed)
+        texts.append(loaded.generate(prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng))
         if not json:
             output.result(texts[-1])
     if json:

@@ -71,6 +71,9 @@ def test_predict_generate_info(run, trained: Path) -> None:
     assert first.code == 0
     assert first.out.startswith("the ")
     assert first.out == run("generate", trained, "--prompt", "the", "--seed", 3, "--max-tokens", 8).out
+    long = run("generate", trained, "--seed", 3, "--min-tokens", 30, "--max-tokens", 30, "--quiet").out
+    assert len(long.split()) == 30
+    assert "<unk>" not in long
     card = run("info", trained, "--json").json
     assert (card["kind"], card["architecture"]["cell"], card["architecture"]["hidden"]) == ("recurrent", "lstm", 12)
 
