@@ -16,7 +16,7 @@ from fuzz import damage
 from lmkit import WordVectors, load
 from lmkit.embeddings.formats import read_vectors, write_vectors
 from lmkit.embeddings.subwords import NgramOptions, Subwords
-from lmkit.errors import LmkitError, UnknownWordError
+from lmkit.errors import LmkitError, UnknownWordError, UsageError
 from lmkit.text.strings import StringTable
 
 WORDS = ["the", "naïve", "日本", "</s>", "longer than eight bytes".replace(" ", "_"), "x"]
@@ -80,6 +80,8 @@ def answers(vectors: WordVectors) -> None:
                 vectors.most_similar(word, top=2)
             except UnknownWordError:
                 assert word == "unseen"
+            except UsageError as error:
+                assert "zero" in str(error)
 
 
 def use(path: Path) -> None:
@@ -94,10 +96,14 @@ def use(path: Path) -> None:
         raise refusals[0]
 
 
+def opened(folder: Path, name: str) -> Path:
+    """What is opened to see a file: itself, or the one that it belongs to."""
+    return folder / {companion: main for main, companion in BESIDE.items()}.get(name, name)
+
+
 def place(folder: Path, name: str) -> Callable[[bytes], bool]:
-    """How to check a damaged file of that name; its companion in the folder is opened instead where it has one."""
-    main = {companion: opened for opened, companion in BESIDE.items()}.get(name, name)
-    return lambda raw: damage.check(folder / name, raw, lambda path: use(path.with_name(main)))
+    """How to check a damaged file of that name."""
+    return lambda raw: damage.check(folder / name, raw, lambda path: use(opened(folder, name)))
 
 
 def main() -> None:
