@@ -288,9 +288,11 @@ class NgramLanguageModel(Estimator):
     @property
     def _stored_alpha(self) -> float | None:
         """What stupid back-off pays for each order that misses: its scores hold it already, and the trie no back-off weights."""
-        smoothing = (self.metadata_.get("estimation") or {}).get("smoothing")
-        is_stupid = isinstance(smoothing, dict) and smoothing.get("name") == StupidBackOff.name
-        return float(smoothing.get("alpha", StupidBackOff.alpha)) if is_stupid else None
+        estimation = self.metadata_.get("estimation")
+        smoothing = estimation.get("smoothing") if isinstance(estimation, dict) else None
+        if not isinstance(smoothing, dict) or smoothing.get("name") != StupidBackOff.name:
+            return None
+        return float(smoothing.get("alpha", StupidBackOff.alpha))
 
     @property
     def _begin_state(self) -> Any:
@@ -347,8 +349,8 @@ class NgramLanguageModel(Estimator):
             ids, offsets = words.ids, words.sentence_offsets
             counts, sums = np.zeros(4, np.int64), np.zeros(3)
             sum_events(trie.log_probabilities(ids, offsets, begin, ends=True), ids, offsets, True, counts, sums)
-            kinds = [Sum(int(count), float(total)) for count, total in zip(counts, sums, strict=False)]
-            return EventSums(*kinds, int(counts[3]), words.characters, words.bytes, len(offsets) - 1)
+            known, unknown, ended = (Sum(int(count), float(total)) for count, total in zip(counts[:3], sums, strict=True))
+            return EventSums(known, unknown, ended, int(counts[3]), words.characters, words.bytes, len(offsets) - 1)
 
         reader = KnownWordsReader(source, options, self.vocabulary_)
         return sum(reader.map(add_up, threads or os.cpu_count() or 1), EventSums()), reader.notes

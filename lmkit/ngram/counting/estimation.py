@@ -13,11 +13,12 @@ import numpy as np
 
 from lmkit import _files
 from lmkit._container import read_container
+from lmkit._memory import let_go
 from lmkit.errors import UsageError
 from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
 from lmkit.ngram.counting.partitions import Text
 from lmkit.ngram.counting.planning import make_workspace
-from lmkit.ngram.counting.workspace import DiskWorkspace, disk_error, let_go
+from lmkit.ngram.counting.workspace import DiskWorkspace, disk_error
 from lmkit.ngram.formats import native
 from lmkit.ngram.pruning.base import Pruning
 from lmkit.ngram.pruning.subjects import run, subject_of_counts

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from lmkit import _progress
+from lmkit._memory import let_go
 from lmkit._validation import check_choice, check_float
 from lmkit.errors import InvalidParameterError
 from lmkit.ngram.counting.counts import Level, NgramCounts
-from lmkit.ngram.counting.workspace import Workspace, let_go
+from lmkit.ngram.counting.workspace import Workspace
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing.base import (
     Estimates,
