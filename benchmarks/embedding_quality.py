@@ -34,6 +34,7 @@ from lmkit.evaluation.paired import Mean, compare_seeds
 from lmkit.evaluation.similarity import evaluate_similarity
 from lmkit.evaluation.similarity_sets import SimilarityTest, read_similarities
 
+_FEWEST = 200  # questions that a model must know before an accuracy is stated
 Command = tuple[list[str], dict[str, str]]
 
 
@@ -223,6 +224,8 @@ def evaluated(options: argparse.Namespace, name: str, seed: int, tests: Sequence
                 answers = evaluate_analogies(vectors, test, AnalogyOptions(restrict=restrict))
             except InputError:  # phrases, in a text of single words
                 continue
+            if answers.total().seen < _FEWEST:
+                continue
             for kind in ("semantic", "syntactic", None):
                 if answers.total(kind).seen:
                     figures[f"{test.name} {kind or 'total'} among {among}"] = answers.total(kind).accuracy
@@ -244,7 +247,7 @@ def compared(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def print_table(results: dict[str, Any]) -> None:
     """Markdown: a row a pipeline."""
-    figures = [figure for figure in next(iter(results.values()), {}) if "unknown" not in figure]
+    figures = [figure for figure in next(iter(results.values()), {}) if "unknown" not in figure and "among all" not in figure]
     print("| pipeline | seeds | " + " | ".join(figures) + " |\n|---|---:|" + "---:|" * len(figures))
     for name, found in results.items():
         cells = []
