@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import inlined, kernel
 from lmkit.embeddings.training._kernels_hidden import (
     add_to_rows,
     bag_scale,
@@ -85,7 +85,7 @@ def _fill_pool(noise, key, number, pool):
         pool[i] = alias_draw(noise.table, draw(key ^ _POOL_STREAM, np.uint64(number * POOL + i)))
 
 
-@kernel
+@inlined
 def _open_pool(noise, key, place, output, stride, block):
     """The pool of the tokens around a place, and a few rows of the next one ahead of their use."""
     number = place // POOL_TOKENS
@@ -103,7 +103,7 @@ def _open_pool(noise, key, place, output, stride, block):
     block.pooled[2] = stop
 
 
-@kernel
+@inlined
 def _pooled_negative(pool, slot, positive, size):
     """The negative in a slot of the pool, or in the first one behind it that is not the positive."""
     for i in range(POOL):
@@ -113,7 +113,7 @@ def _pooled_negative(pool, slot, positive, size):
     return (positive + 1) % size
 
 
-@kernel
+@inlined
 def _lay_pair(noise, paths, word, base, counter, output, stride, targets, signs, at, pool):
     """The targets by which a word is predicted, at targets[at:], prefetched. Returns (where they end, number of the next draw)."""
     if noise.negative == 0:
@@ -142,7 +142,7 @@ def _lay_pair(noise, paths, word, base, counter, output, stride, targets, signs,
     return at + 1 + noise.negative, counter
 
 
-@kernel
+@inlined
 def _lay_rows(members, word, input, stride, rows, at):
     """rows[at:]: first floats of a word's members, prefetched. Returns where the next may stand."""
     for i in range(members.starts[word], members.starts[word + 1]):
@@ -152,7 +152,7 @@ def _lay_rows(members, word, input, stride, rows, at):
     return at
 
 
-@kernel
+@inlined
 def _pool_of(noise, key, place, output, stride, block):
     """The pool that the pairs at a place draw from; empty where each draws its own."""
     if block.pooled[0] == 0:
@@ -161,7 +161,7 @@ def _pool_of(noise, key, place, output, stride, block):
     return block.pools[(place // POOL_TOKENS) & 1]
 
 
-@kernel
+@inlined
 def _lay_skipgram(key, noise, paths, windows, members, kept, centre, input, output, stride, block, side):
     """All that skip-gram needs for a centre. Returns (pairs, members)."""
     left, right = window(windows, kept, centre)
@@ -181,7 +181,7 @@ def _lay_skipgram(key, noise, paths, windows, members, kept, centre, input, outp
     return pairs, _lay_rows(members, kept.row[centre], input, stride, block.rows[side], 0)
 
 
-@kernel
+@inlined
 def _lay_cbow(key, noise, paths, windows, members, kept, centre, input, output, stride, block, side):
     """All that CBOW needs for a centre. Returns (1 or 0 pairs, members)."""
     left, right = window(windows, kept, centre)
@@ -199,7 +199,7 @@ def _lay_cbow(key, noise, paths, windows, members, kept, centre, input, output, 
     return 1 if size > 0 and end > 0 else 0, size
 
 
-@kernel
+@inlined
 def _train_bag(block, side, pairs, size, together, bag, sigmoid, step, input, output, stride, product, exponents):
     """Train the pairs of a centre, so many against one hidden."""
     rows = block.rows[side]

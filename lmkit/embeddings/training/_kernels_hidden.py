@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import inlined, kernel
 from lmkit.numeric._kernels_simd import (
     add16,
     addi16,
@@ -80,7 +80,7 @@ def bag_scale(wanted, count):
     return np.float32(1.0) / np.float32(count) if wanted else np.float32(1.0)
 
 
-@kernel
+@inlined
 def pad_targets(targets, count):
     """Let the entries behind the last target repeat the first, so that groups are full; their steps will be 0."""
     for i in range(count, count + TOGETHER):
@@ -104,7 +104,7 @@ def _look_up_steps(sigmoid, rate, signs, group, steps, count):
         steps[i] = rate * (label - found)
 
 
-@kernel
+@inlined
 def _score(hidden, output, stride, targets, group):
     """<hidden, output[t]> of the twelve targets from `group` on, in the first twelve lanes; 0 in the others."""
     t0, t1, t2, t3 = targets[group], targets[group + 1], targets[group + 2], targets[group + 3]
@@ -129,7 +129,7 @@ def _score(hidden, output, stride, targets, group):
     return fold16(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, none, none, none, none)
 
 
-@kernel
+@inlined
 def _take_steps(hidden, error, output, stride, targets, group, count, steps):
     """error += sum of step * output[t], then output[t] += step * hidden, for `count` targets from `group` on; steps begin at 0."""
     for column in range(0, stride, 16):
@@ -160,7 +160,7 @@ def _take_steps(hidden, error, output, stride, targets, group, count, steps):
         store16(error, column, add16(add16(e0, e1), add16(e2, e3)))
 
 
-@kernel
+@inlined
 def train_targets(hidden, error, output, stride, targets, first, count, signs, masks, sigmoid, rate, steps, product, exponents):
     """Train the targets [first, first + count) on one hidden, and fill error. Returns the running product of all 1 + e^(-s x), see
     `loss_of`. Twelve at a time: scores, then steps, while their rows are near."""
@@ -185,7 +185,7 @@ def train_targets(hidden, error, output, stride, targets, first, count, signs, m
     return product, exponents
 
 
-@kernel
+@inlined
 def mean_of_rows(input, stride, rows, count, scale, hidden):
     """hidden = scale * sum of the input rows; scale is 1 / count for the mean."""
     for column in range(0, stride, 16):
@@ -198,7 +198,7 @@ def mean_of_rows(input, stride, rows, count, scale, hidden):
         store16(hidden, column, mul16(splat16(scale), add16(a, b)))
 
 
-@kernel
+@inlined
 def add_to_rows(input, stride, rows, count, scale, error):
     """input row += scale * error, for each row of the list; a row that stands twice gets it twice."""
     for column in range(0, stride, 16):

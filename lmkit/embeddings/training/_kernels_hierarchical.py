@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import inlined, kernel
 from lmkit.embeddings.training._kernels_hidden import pad_targets, train_targets
 from lmkit.embeddings.training._kernels_skipgram import GROUP, loss_of, steps_of_pair
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
@@ -64,7 +64,7 @@ class PathBlock(NamedTuple):
 _HOT = 3  # nodes below the root that are always in the cache
 
 
-@kernel
+@inlined
 def lay_path(paths, word, unit, stride, output, targets):
     """targets: the nodes' rows on a word's path times `unit`; the rows are prefetched. Returns their number."""
     start = paths.offsets[word]
@@ -79,7 +79,7 @@ def lay_path(paths, word, unit, stride, output, targets):
     return length
 
 
-@kernel
+@inlined
 def label_path(paths, word, signs, at):
     """signs[at:]: +1 for a bit 0 on a word's path, -1 for a bit 1."""
     start = paths.offsets[word]
@@ -87,7 +87,7 @@ def label_path(paths, word, signs, at):
         signs[at + i] = np.float32(1.0) - np.float32(2.0) * np.float32(paths.codes[start + i])
 
 
-@kernel
+@inlined
 def _label_pairs(paths, word, signs):
     """signs: for each group of six nodes 16 lanes, [j] and [6 + j] for node j."""
     start = paths.offsets[word]
@@ -98,7 +98,7 @@ def _label_pairs(paths, word, signs):
         signs[lane + GROUP] = sign
 
 
-@kernel
+@inlined
 def _take_pair_steps(input, output, stride, contexts, count, targets, groups, steps, room, old):
     """input[c] += sum of step * output[n] and output[n] += sum of step * input[c], both from the values before."""
     for column in range(0, stride, 16):

@@ -159,7 +159,7 @@ def sigmoid_table(sigmoid: Sigmoid | None) -> hidden_kernels.SigmoidTable:
 
 def path_block(window: int, longest: int, stride: int) -> kernels.PathBlock:
     """Scratch of `_kernels_hierarchical`."""
-    group = kernels.GROUP
+    group = skipgram.GROUP
     groups = -(-longest // group)
     masks = np.zeros((2, group + 1, 16), np.float32)
     for nodes in range(group + 1):
