@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from lmkit.sampling import Decoding
 
 KIND = "embedding-lm"
-LEARNING_RATES = {"skipgram": 0.05, "cbow": 0.05}
+LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.1}
 _WEIGHED_EVENTS = 20_000
 """Events from which the weights of one length of history are learned, at most."""
 _FEWEST_EVENTS = 200
@@ -66,9 +66,10 @@ class EmbeddingLanguageModel(Estimator):
     ----------
     model : "skipgram" or "cbow".
     dim : numbers in a vector, >= 1.
-    window : length of the history in words, >= 1; always taken whole.
+    window : length of the history in words, 1 to 100; always taken whole. Skip-gram predicts better from two words than from five, which
+        teach it more of a text's topics.
     epochs : passes over the text.
-    learning_rate : at first; it falls linearly. None is 0.05.
+    learning_rate : at first; it falls linearly. None is 0.025 for skip-gram, 0.1 for CBOW.
     min_count : words seen less often become `<unk>`, which is a word like others.
     max_vocabulary_size : so many tokens at most, the most frequent, `<unk>`, `<s>` and `</s>` among them; None for all.
     reading : how text becomes sentences and tokens, for what is not encoded yet.
