@@ -85,7 +85,7 @@ def perplexity_table(result: dict[str, Any]) -> str:
     ]
     for name, row in rows.items():
         lines.append(
-            f"| {LABELS[name]} | {row['valid']:.1f} | {row['test']:.1f} | {row['cpu_seconds']:,.0f} | {slowest / row['cpu_seconds']:.1f} | "
+            f"| {LABELS[name]} | {row['valid']:.1f} | {row['test']:.1f} | {row['cpu_seconds']:,.0f} | {slowest / max(row['cpu_seconds'], 0.1):.1f} | "
             f"{row['weights'] / 1e6:.2f} M |"
         )
     row = next(iter(rows.values()))
