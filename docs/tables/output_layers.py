@@ -84,8 +84,9 @@ def perplexity_table(result: dict[str, Any]) -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, row in rows.items():
+        seconds = row["cpu_seconds"]
         lines.append(
-            f"| {LABELS[name]} | {row['valid']:.1f} | {row['test']:.1f} | {row['cpu_seconds']:,.0f} | {slowest / max(row['cpu_seconds'], 0.1):.1f} | "
+            f"| {LABELS[name]} | {row['valid']:.1f} | {row['test']:.1f} | {seconds:,.0f} | {slowest / max(seconds, 0.1):.1f} | "
             f"{row['weights'] / 1e6:.2f} M |"
         )
     row = next(iter(rows.values()))
