@@ -70,10 +70,11 @@ def command(
     seed: options.Seed = None,
     threads: shared.ThreadsOption = None,
 ) -> None:
-    """Train word vectors with fastText: from the n-grams of characters that words are made of, so that words never seen have vectors too.
+    """Train word vectors that know the parts of words.
 
-    A plain file is split at white space and its lines are sentences; corpora of the catalogue name their own reading. fastText's spellings
-    of options work: -dim, -ws, -neg, -epoch, -lr, -t, -minCount, -minn, -maxn, -bucket, -thread, -output.
+    As fastText does: from the n-grams of characters that words are made of, so that words never seen have vectors too. A plain
+    file is split at white space and its lines are sentences; corpora of the catalogue name their own reading. fastText's spellings of
+    options work: -dim, -ws, -neg, -epoch, -lr, -t, -minCount, -minn, -maxn, -bucket, -thread, -output.
     """
     from lmkit.embeddings.fasttext import FastText
 

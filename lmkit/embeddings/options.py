@@ -83,8 +83,8 @@ class Variant:
     end_of_sentence : `</s>` is "absent", a "word" behind each sentence, or a "row" that is never trained, first of all, and in the noise
         gives way to a random other word.
     cbow_mean : CBOW's window is the mean of its vectors, not their sum.
-    cbow_divided : CBOW's gradient is divided by the number of context words, as the mean asks for (Irsoy, Benton and Stratos 2021); word2vec.c
-        and gensim add it whole to each. A sum (cbow_mean=False) in gensim's fashion divides as well.
+    cbow_divided : CBOW's gradient is divided by the number of context words, as the mean asks for (Irsoy, Benton and Stratos 2021);
+        word2vec.c and gensim add it whole to each. A sum (cbow_mean=False) in gensim's fashion divides as well.
     """
 
     name: str = "lmkit"

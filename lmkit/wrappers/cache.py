@@ -53,10 +53,11 @@ class UnigramCache(Estimator):
     --------
     >>> from lmkit import NgramLanguageModel
     >>> from lmkit.wrappers.cache import UnigramCache
-    >>> model = NgramLanguageModel(order=2).fit("the cat sat\\nthe dog ran\\na bird flew")
-    >>> text = "the bird sat\\nthe bird ran\\nthe bird flew"
-    >>> UnigramCache(model, weight=0.3).fit(text).perplexity(text) < model.perplexity(text)
-    True
+    >>> model = NgramLanguageModel(order=1).fit("the cat sat\\nthe dog ran\\na bird flew")
+    >>> text = "a bird flew\\na bird sat\\na bird ran\\na bird flew\\na bird sat"
+    >>> cached = UnigramCache(model).fit(text)
+    >>> round(cached.weight_, 2), round(cached.perplexity(text), 2), round(model.perplexity(text), 2)
+    (0.34, 8.75, 9.28)
     """
 
     def __init__(self, model: LanguageModel, size: int = 500, weight: float | None = None) -> None:

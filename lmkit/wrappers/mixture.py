@@ -2,8 +2,7 @@
 
 p(w|h) = sum over models m of weight_m(b(h)) p_m(w|h), the weights those that make a held-out text most probable, found by EM (Jelinek and
 Mercer 1980; it never ends in a local optimum, since the log-likelihood is concave in the weights). They may differ by bucket b(h): the
-length
-of the longest n-gram that an n-gram model of the mixture knows at the end of the history. A bucket must not depend on the predicted
+length of the longest n-gram that an n-gram model of the mixture knows at the end of the history. A bucket must not depend on the predicted
 word, such as the length of the n-gram that was hit would, or the mixture would not sum to one.
 """
 

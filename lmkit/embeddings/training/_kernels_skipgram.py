@@ -256,7 +256,8 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
                         exponents,
                     )
             for group in range(groups):
-                _take_steps(input, output, stride, block.contexts, count, block.targets, here + GROUP * group, block.steps, group * pairs_room)
+                place = here + GROUP * group
+                _take_steps(input, output, stride, block.contexts, count, block.targets, place, block.steps, group * pairs_room)
     stats[0] += stop - start
     stats[1] += centres
     stats[2] += pairs

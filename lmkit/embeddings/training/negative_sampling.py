@@ -26,8 +26,7 @@ class _NegativeSampling(Objective):
         if size < 2:
             raise InputError(
                 f"{text.corpus.name}: only the word {text.rows.words[0]!r} is frequent enough, and negative sampling needs another one to "
-                f"tell "
-                "it from; lower the minimum count (min_count, --min-count) or take a longer text."
+                "tell it from; lower the minimum count (min_count, --min-count) or take a longer text."
             )
         self.input_rows = self.output_rows = size
         variant = settings.variant

@@ -11,10 +11,9 @@ What a subclass supplies:
 - `updates()`: about how many pairs of rows an epoch trains each row in, for the same purpose.
 - `initialise(parameters, rng)`: the first values.
 - `scratch()`: whatever memory one thread needs beside the matrices, made once a thread.
-- `train(stretch, parameters, scratch, stats)`: the kernel call. It must not hold the GIL, must be a function of its arguments only (all
-draws
-  by counter, see `_kernels_windows.py`), must add to `stats` (tokens read, centres trained, pairs, loss in nats), and with a learning rate
-  of 0 must leave the matrices as they are: so held-out losses are measured.
+- `train(stretch, parameters, scratch, stats)`: the kernel call. It must not hold the GIL, must be a function of its arguments only
+  (all draws by counter, see `_kernels_windows.py`), must add to `stats` (tokens read, centres trained, pairs, loss in nats), and with a
+  learning rate of 0 must leave the matrices as they are: so held-out losses are measured.
 - `export(parameters)`: the arrays of `WordVectors` that come of it.
 """
 

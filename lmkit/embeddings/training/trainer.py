@@ -235,8 +235,10 @@ class Trainer:
 
 
 class _Interrupts:
-    """While it is entered, Ctrl-C is only remembered in `came`; a second one raises KeyboardInterrupt at once. Only the main thread sees "
-    "it."""
+    """While it is entered, Ctrl-C is only remembered in `came`; a second one raises KeyboardInterrupt at once.
+
+    Only the main thread sees it.
+    """
 
     def __init__(self) -> None:
         self.came = False

@@ -1,9 +1,8 @@
 """What count cut-offs and vocabulary limits share: given which n-grams stay, what those that go leave behind.
 
 In an interpolated model the share of its own that an n-gram had, (a - D) / sum of a, goes to the back-off weight of its context, and all
-higher
-probabilities follow from the new lower ones: with adjusted counts and discounts as they were, these are the numbers of KenLM's lmplz. In
-a back-off model what stays keeps its probability and back-off weights are computed anew.
+higher probabilities follow from the new lower ones: with adjusted counts and discounts as they were, these are the numbers of KenLM's
+lmplz. In a back-off model what stays keeps its probability and back-off weights are computed anew.
 """
 
 from __future__ import annotations

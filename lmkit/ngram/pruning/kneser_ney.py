@@ -1,13 +1,10 @@
 """Revised Kneser-Ney pruning: pruning that keeps Kneser-Ney's counts what they stand for.
 
 Siivola, Hirsimaki and Virpioja, "On growing and pruning Kneser-Ney smoothed n-gram models", IEEE Transactions on Audio, Speech, and
-Language Processing 15(5), 2007, section III. A lower order of such a model counts after how many different words an n-gram stands,
-because the
-higher order is asked first. Once a higher n-gram v h w is taken out, h w is asked in its place: so its occurrences count in full in h w,
-where
-they counted as one type, and its count goes to what v h keeps for backing off. Orders from the highest to 2, each decision with the
-counts as
-the earlier ones left them; discounts stay as they were.
+Language Processing 15(5), 2007, section III. A lower order of such a model counts after how many different words an n-gram stands, because
+the higher order is asked first. Once a higher n-gram v h w is taken out, h w is asked in its place: so its occurrences count in full in h
+w, where they counted as one type, and its count goes to what v h keeps for backing off. Orders from the highest to 2, each decision with
+the counts as the earlier ones left them; discounts stay as they were.
 
     p(w|h) = (C(hw) - D(C(hw))) / S(h) + gamma(h) p(w|h'),  S(h) = sum of C(hv) + L(h),  gamma(h) = (sum of D(C(hv)) + L(h)) / S(h)
 
@@ -16,8 +13,7 @@ L(h): counts of what was taken out after h. An n-gram goes if it costs at most t
     loss="training":  c(hw) (log q(w|h) - log p(w|h)), what the training text loses by this n-gram, as in the paper
     loss="expected":  c(h) (q(w|h) (log q(w|h) - log p(w|h)) + what is unseen after h (log gamma before - log gamma after)), what a text of
                       the size of the training text loses that follows the model: Stolcke's measure with the frequencies of the text. A
-                      thing
-                      seen once counts as seldom as the model says, not once.
+                      thing seen once counts as seldom as the model says, not once.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ which exp(D) - 1, the relative rise of perplexity, is below the threshold, from 
 that stays. p(h) is the product of the model's own probabilities; that of `<s>` is p(`</s>`), since sentences begin as often as they end.
 
 What stays keeps its probability and back-off weights are computed anew. For Kneser-Ney models p(h) is far off, since their lower orders
-tell
-after how many words a word stands, not how often: prune those with `RevisedKneserNey` (docs/pruning.md).
+tell after how many words a word stands, not how often: prune those with `RevisedKneserNey` (docs/pruning.md).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Vocabulary limit: n-grams with a word outside a list go, and such words are `<unk>` from then on.
 
 As KenLM's `lmplz --limit_vocab_file`: the model is estimated with all words, then those n-grams go and what they had of their own goes to
-the
-back-off weights (`lmkit.ngram.pruning.cutoffs`). Not the same as a smaller vocabulary at training, where `<unk>` is counted as a word.
+the back-off weights (`lmkit.ngram.pruning.cutoffs`). Not the same as a smaller vocabulary at training, where `<unk>` is counted as a word.
 """
 
 from __future__ import annotations
