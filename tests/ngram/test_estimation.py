@@ -133,7 +133,7 @@ def test_too_little_memory_is_refused(tmp_path: Path) -> None:
         InvalidParameterError, match=r"^The 'memory' parameter of .* must be at least [\d.]+ [MG]B .* Got 1\.0 MB instead\.$"
     ):
         NgramLanguageModel(memory="1M").fit_to_file(TEXT, tmp_path / "m")
-    with pytest.raises(InvalidParameterError, match=r"^The 'memory' .* if its model is pruned, .* Got [\d.]+ MB instead\.$"):
+    with pytest.raises(InvalidParameterError, match=r"^The 'memory' .* if its model is pruned, .* Got [\d.]+ [MG]B instead\.$"):
         NgramLanguageModel(memory=_memory.resident_memory(), pruning=(0, 1)).fit(TEXT)
     assert NgramLanguageModel(memory="100%", pruning=(0, 1)).fit(TEXT).trie_.order == 5
     for value in ("lots", "0", "-3G", 0, 2.5, "120 X"):

@@ -26,7 +26,8 @@ def train(entry: Entry, task: Task) -> Cost:
     from lmkit.neural.recipe import Recipe
     from lmkit.neural.recurrent import Architecture
 
-    recipe = Recipe(epochs=100, minutes=LAST_STEPS * task.seconds / 60, patience=3)
+    # each sentence apart, as the text is scored: n-gram models see no further back either
+    recipe = Recipe(text="sentences", batch=32, steps=60, epochs=100, minutes=LAST_STEPS * task.seconds / 60, patience=3)
     model = RecurrentLanguageModel(Architecture(**entry.settings), recipe, seed=task.seed, threads=task.threads)
     model.fit(task.train, valid=task.valid, vocabulary=task.vocabulary)
     model.save(task.path)
