@@ -76,8 +76,9 @@ def family_of(card: Mapping[str, Any]) -> str:
 
 def parameters_of(card: Mapping[str, Any]) -> int | None:
     """How many numbers a model holds: the card's own figure, or a probability for each n-gram and a back-off weight for each context."""
-    if isinstance(card.get("parameters"), int):
-        return int(card["parameters"])
+    for name in ("parameters", "weights"):
+        if isinstance(card.get(name), int):
+            return int(card[name])
     sizes = card.get("ngrams")
     if isinstance(sizes, list) and sizes:
         return int(2 * sum(sizes[:-1]) + sizes[-1])

@@ -88,7 +88,7 @@ def short(value: int | None) -> str:
         return ""
     scaled = float(value)
     for unit in ("", " k", " M", " G"):
-        if scaled < 1000 or unit == " G":
+        if scaled < 999.5 or unit == " G":
             break
         scaled /= 1000
     return f"{value}" if not unit else f"{scaled:.3g}{unit}"

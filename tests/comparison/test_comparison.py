@@ -137,7 +137,7 @@ def test_cards_tell_family_and_parameters() -> None:
     assert family_of({"kind": "ngram"}) == "n-gram"
     # a probability each, and a back-off weight for all but the longest
     assert parameters_of({"ngrams": [10, 20, 30]}) == 2 * (10 + 20) + 30
-    assert parameters_of({"parameters": 7}) == 7
+    assert parameters_of({"parameters": 7}) == parameters_of({"weights": 7}) == 7
     assert parameters_of({}) is None
 
 
@@ -200,4 +200,4 @@ def test_reports_in_every_form(comparison: Comparison, tmp_path: Path) -> None:
 
 
 def test_short_counts() -> None:
-    assert [tables.short(n) for n in (None, 7, 1234, 12_345_678)] == ["", "7", "1.23 k", "12.3 M"]
+    assert [tables.short(n) for n in (None, 7, 1234, 12_345_678, 999_900)] == ["", "7", "1.23 k", "12.3 M", "1 M"]
