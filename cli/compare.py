@@ -95,11 +95,11 @@ def command(
         reading.check_output(report)
     pictured = report is not None and report.suffix in (".html", ".json")
     settings = {"measure": measure, "resamples": resamples, "seed": seed or 0, "threads": threads, "samples": pictured}
+    if corpus is not None and _is_model(corpus):
+        raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
     if corpus is not None and models:
         found = _given(corpus, models, split, held_out, mixture, settings)
     else:
-        if corpus is not None and _is_model(corpus):
-            raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
         found = _trained(corpus, Budget(60 * minutes, started), tokens, vocab_size, sizes, keep, settings)
     if report is not None:
         write_report(found, report)
@@ -191,9 +191,11 @@ def _oracle(corpus: str, part: str | None) -> list[Contestant]:
     from lmkit.comparison.contestants import Contestant
 
     base, _ = reading.split_off(corpus)
-    if not reading.is_in_catalogue(corpus) or part is None or part == "all" or lmkit_corpora.source_figures(base) is None:
+    if not reading.is_in_catalogue(corpus) or part is None or part == "all":
         return []
-    figures = lmkit_corpora.source_figures(base) or {}
+    figures = lmkit_corpora.source_figures(base)
+    if figures is None:
+        return []
     events = lmkit_corpora.oracle_events(base, split=part)
     return [Contestant("true source", "source", events=events, origin={"source": figures}, bound=True)]
 

@@ -76,6 +76,8 @@ def test_what_cannot_be_compared_is_refused(fails: Callable, run: Callable, mode
     assert "know different words" in fails("compare", other_text, model, other, code=2)
     characters = tmp_path / "characters.lm"
     assert run("train-ngram", other_text, "--unit", "char", "--out", characters, "--quiet").code == 0
+    for words in ([model, other], [model]):  # the text is forgotten
+        assert "name the text to score first" in fails("compare", *words, code=2)
     assert "cut the same text into" in fails("compare", other_text, model, characters, code=2)
     assert "predict different events" in fails("diff", model, characters, other_text, code=2)
     assert ".html" in fails("compare", other_text, model, other, "--report", tmp_path / "x.doc", code=2)
