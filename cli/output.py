@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from lmkit._json import finite
+
 _quiet = False
 
 
@@ -35,21 +37,7 @@ def result(text: str) -> None:
 
 def result_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output. JSON has no infinity and no nan: they become null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, indent=2))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if hasattr(value, "item"):  # a NumPy scalar
-        return _finite(value.item())
-    return str(value)
+    print(json.dumps(finite(value), ensure_ascii=False, indent=2))
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

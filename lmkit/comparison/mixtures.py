@@ -15,7 +15,7 @@ import numpy as np
 
 from lmkit.events import ScoredEvents
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import em_weights
+from lmkit.wrappers.mixture import em_weights, log_sum
 
 _EDGES = (1, 10, 100, 1_000, 10_000)
 _EVENTS_A_BUCKET = 500
@@ -63,10 +63,7 @@ def mix_events(held_out: Sequence[ScoredEvents], test: Sequence[ScoredEvents], c
     terms = np.stack([events.log_probabilities for events in test])
     with np.errstate(divide="ignore"):
         terms = terms + np.log(weights[chosen]).T
-    highest = terms.max(axis=0)
-    safe = np.where(np.isfinite(highest), highest, 0.0)
-    with np.errstate(divide="ignore"):
-        mixed = np.log(np.exp(terms - safe).sum(axis=0)) + safe
+    mixed = log_sum(terms)
     events = dataclasses.replace(test[0], log_probabilities=mixed, hit_length=None, back_off=None, is_normalised=True)
     return MixedEvents(events, weights, labels)
 

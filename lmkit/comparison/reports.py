@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from lmkit import _files
+from lmkit._json import finite
 from lmkit.comparison import tables
 from lmkit.comparison.comparison import Comparison
 from lmkit.errors import UsageError
 
 
 def _json(comparison: Comparison) -> str:
-    return json.dumps(_finite(comparison.to_dict()), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(finite(comparison.to_dict()), ensure_ascii=False, indent=2) + "\n"
 
 
 def _html(comparison: Comparison) -> str:
@@ -46,14 +45,3 @@ def write_report(comparison: Comparison, path: str | os.PathLike[str]) -> None:
     text = FORMS[Path(path).suffix](comparison)
     with _files.replacing(path) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity and no nan: they become null."""
-    if isinstance(value, dict):
-        return {str(key): _finite(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return _finite(value.item()) if hasattr(value, "item") else value

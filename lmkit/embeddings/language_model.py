@@ -33,8 +33,8 @@ from lmkit.numeric.huffman import HuffmanTree
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
 from lmkit.text.options import TextOptions
-from lmkit.text.tokenizers import get_tokenizer
 from lmkit.text.vocabulary import Vocabulary, frozen
+from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit._container import Container
@@ -350,12 +350,7 @@ class EmbeddingLanguageModel(Estimator):
         rng: np.random.Generator | int | None = None,
     ) -> str:
         """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        from lmkit.sampling import generate
-
-        tokens = encode_prompt(prompt, self.text_options)
-        ids = self.vocabulary.lookup(tokens).tolist()
-        produced = generate(self, ids, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
-        return get_tokenizer(self.text_options.tokenizer).detokenize([*tokens, *(self.vocabulary.token(i) for i in produced)])
+        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     @property
     def vectors_(self) -> WordVectors:

@@ -165,7 +165,7 @@ class Word2Vec(Estimator):
             "settings": trainer.settings.to_dict(),
             "min_count": self.min_count,
             "max_vocabulary_size": self.max_vocabulary_size,
-            "corpus": _corpus_record(corpus),
+            "corpus": corpus.record(),
             "known_tokens": trainer.text.known,
             "history": self.history_,
         }
@@ -232,15 +232,4 @@ def _identity(settings: Settings, corpus: EncodedCorpus, rows: WordRows, start: 
         "corpus": {"sha256": corpus.sha256, "tokens": len(corpus), "options": corpus.options.to_dict()},
         "vocabulary": {"words": len(rows), "hash": rows.words.hash},
         "start": None if start is None else start.words.hash,
-    }
-
-
-def _corpus_record(corpus: EncodedCorpus) -> dict[str, Any]:
-    """What the model card says of a text."""
-    return {
-        "name": corpus.name,
-        "sha256": corpus.sha256,
-        "split": corpus.split_record,
-        "tokens": len(corpus),
-        "sentences": corpus.n_sentences,
     }

@@ -20,12 +20,12 @@ from lmkit.neural.checkpoint import Checkpoint
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.trainer import Listener, Trainer
 from lmkit.neural.workers import ThreadWorkers
-from lmkit.sampling import Decoding, generate
+from lmkit.sampling import Decoding
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
 from lmkit.text.options import TextOptions
-from lmkit.text.tokenizers import get_tokenizer
 from lmkit.text.vocabulary import Vocabulary
+from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit._container import Container
@@ -298,11 +298,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         rng: np.random.Generator | int | None = None,
     ) -> str:
         """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        tokens = encode_prompt(prompt, self.text_options)
-        ids = self.vocabulary.lookup(tokens).tolist()
-        produced = generate(self, ids, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
-        words = [*tokens, *(self.vocabulary.token(token_id) for token_id in produced)]
-        return get_tokenizer(self.text_options.tokenizer).detokenize(words)
+        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------
 

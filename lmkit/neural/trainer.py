@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lmkit._json import finite
 from lmkit._progress import Progress
 from lmkit.errors import DivergenceError
 from lmkit.neural.batching import Batch, BatchSource
@@ -297,16 +298,12 @@ class JsonLinesLog:
             raise explain_write_error(error, self.path) from error
 
     def __call__(self, record: Record) -> None:
-        self._file.write(json.dumps({key: _finite(value) for key, value in record.items()}) + "\n")
+        self._file.write(json.dumps(finite(record)) + "\n")
         self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _exp(loss: float | None) -> float:

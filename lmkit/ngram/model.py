@@ -26,7 +26,7 @@ from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.ngram.querying.successors import index_of
 from lmkit.ngram.smoothing import Smoothing, StupidBackOff, get_method
-from lmkit.sampling import Decoding, generate
+from lmkit.sampling import Decoding
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
 from lmkit.text.known_words import KnownWords, KnownWordsReader
@@ -34,23 +34,13 @@ from lmkit.text.options import TextOptions
 from lmkit.text.sources import lines_source
 from lmkit.text.tokenizers import get_tokenizer
 from lmkit.text.vocabulary import Vocabulary
+from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit._container import Container
     from lmkit.text.sources import TextSource
 
 _LN10 = np.log(10.0)
-
-
-def _corpus_record(corpus: EncodedCorpus) -> dict[str, Any]:
-    """What the model card says of a text."""
-    return {
-        "name": corpus.name,
-        "sha256": corpus.sha256,
-        "split": corpus.split_record,
-        "tokens": len(corpus),
-        "sentences": corpus.n_sentences,
-    }
 
 
 def _paid_in_scores(alpha: float, order: int, hit_length: np.ndarray, sentence_offsets: np.ndarray, ends: bool) -> np.ndarray:
@@ -210,7 +200,7 @@ class NgramLanguageModel(Estimator):
         encoded = as_corpus(corpus, self.reading or TextOptions())
         vocabulary = self._choose_vocabulary(encoded, known)
         other = None if held_out is None else as_corpus(held_out, encoded.options)
-        origin = {"corpus": _corpus_record(encoded)}
+        origin = {"corpus": encoded.record()}
 
         def document(outcome: Outcome) -> dict[str, Any]:
             self._describe(outcome, encoded.options, list(encoded.notes), origin, other)
@@ -241,7 +231,7 @@ class NgramLanguageModel(Estimator):
                 if name not in ("reading", "pruning", "memory", "temp", "threads")
             },
             **origin,
-            **({"held_out": _corpus_record(held_out)} if held_out is not None else {}),
+            **({"held_out": held_out.record()} if held_out is not None else {}),
             "estimation": {"smoothing": get_method(self.smoothing).to_dict(), **outcome.details},
             **({"pruning": outcome.pruning} if outcome.pruning else {}),
             "notes": self.notes_,
@@ -488,12 +478,7 @@ class NgramLanguageModel(Estimator):
         rng: np.random.Generator | int | None = None,
     ) -> str:
         """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        tokens = encode_prompt(prompt, self.text_options)
-        produced = generate(
-            self, self.vocabulary_.lookup(tokens).tolist(), decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng
-        )
-        words = [*tokens, *(self.vocabulary_.token(i) for i in produced)]
-        return get_tokenizer(self.text_options_.tokenizer).detokenize(words)
+        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     def _state_after(self, prompt: str) -> np.ndarray:
         state = self.initial_state(1)

@@ -56,6 +56,16 @@ class EncodedCorpus:
             f"{self.n_sentences:,} sentences, {self.n_documents:,} documents)"
         )
 
+    def record(self) -> dict[str, Any]:
+        """What a model's card says of a text, JSON-able."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "split": self.split_record,
+            "tokens": len(self),
+            "sentences": self.n_sentences,
+        }
+
     @property
     def n_sentences(self) -> int:
         return len(self.sentence_offsets) - 1

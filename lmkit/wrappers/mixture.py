@@ -27,9 +27,9 @@ from lmkit.protocols import LanguageModel
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
 from lmkit.text.options import TextOptions
-from lmkit.text.tokenizers import get_tokenizer
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
+from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit._container import Container
@@ -188,7 +188,7 @@ class Mixture(Estimator):
         scores = self._scores(encoded, state, threads)
         buckets = self._bucket_of_events(encoded, state) if self.by == "context" else np.zeros(scores.shape[1], np.int64)
         with np.errstate(divide="ignore"):
-            mixed = _log_sum(scores + np.log(self.weights_[buckets]).T)
+            mixed = log_sum(scores + np.log(self.weights_[buckets]).T)
         return ScoredEvents.of_corpus(encoded, self.vocabulary, mixed, ends=self.text_options.sentence_boundaries)
 
     def initial_state(self, batch: int = 1) -> tuple[Any, ...]:
@@ -206,7 +206,7 @@ class Mixture(Estimator):
         rows = np.stack([self._union.spread(m, part.log_probs(own)) for m, (part, own) in enumerate(zip(self.models, state, strict=True))])
         buckets = self._bucket_of_state(state, rows.shape[1])
         with np.errstate(divide="ignore"):
-            return _log_sum(rows + np.log(self.weights_[buckets]).T[:, :, None])
+            return log_sum(rows + np.log(self.weights_[buckets]).T[:, :, None])
 
     def _scores(self, encoded: EncodedCorpus, state: Literal["reset", "carry"], threads: int | None) -> np.ndarray:
         """Natural-log probabilities of each model, float64 (models, events), over the words of the mixture."""
@@ -280,13 +280,7 @@ class Mixture(Estimator):
         rng: np.random.Generator | int | None = None,
     ) -> str:
         """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        from lmkit.sampling import generate
-
-        tokens = encode_prompt(prompt, self.text_options)
-        ids = self.vocabulary.lookup(tokens).tolist()
-        produced = generate(self, ids, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
-        words = [*tokens, *(self.vocabulary.token(i) for i in produced)]
-        return get_tokenizer(self.text_options.tokenizer).detokenize(words)
+        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------
 
@@ -417,7 +411,7 @@ def _checked_weights(weights: Sequence[float], models: int) -> np.ndarray:
     return np.array([given]) / sum(given)
 
 
-def _log_sum(terms: np.ndarray) -> np.ndarray:
+def log_sum(terms: np.ndarray) -> np.ndarray:
     """log of the sum of exp over the first axis; -inf where all are."""
     highest = terms.max(axis=0)
     safe = np.where(np.isfinite(highest), highest, 0.0)
