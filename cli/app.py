@@ -55,7 +55,7 @@ COMMANDS: dict[str, Row] = {
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
     "huffman": Row("huffman", "Show the Huffman code and path of each word of a list with counts."),
     "inspect": Row("inspecting", "Look into networks: how far their gradients reach."),
-    "plot": Row("plot", "Draw pictures of a corpus, or of word vectors."),
+    "plot": Row("plot", "Draw pictures of a corpus, of word vectors, or of trainings."),
     "corpus": Row("corpus", "List, describe and find corpora."),
 }
 

@@ -1,4 +1,4 @@
-"""`lmkit plot`: pictures of a corpus, and of word vectors."""
+"""`lmkit plot`: pictures of a corpus, of word vectors, and of trainings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmkit_cli import options, output, plot_vectors, reading
+from lmkit_cli import options, output, plot_training, plot_vectors, reading
 
 if TYPE_CHECKING:
     from lmkit.ngram.count_table import CountTable
@@ -21,7 +21,7 @@ _Order = Annotated[int, typer.Option("--order", "-o", help="Longest n-grams.", m
 
 @command.callback()
 def _group() -> None:
-    """Draw pictures of a corpus, or of word vectors."""
+    """Draw pictures of a corpus, of word vectors, or of trainings."""
 
 
 def _table(corpus: str | None, split: str | None, order: int) -> CountTable:
@@ -92,3 +92,4 @@ def counts_of_counts(
 
 
 command.command("vectors")(plot_vectors.command)
+command.command("training")(plot_training.command)
