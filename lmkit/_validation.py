@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -55,6 +56,14 @@ def check_choice(owner: str, name: str, value: Any, choices: Iterable[Choice]) -
         if value == choice:
             return choice
     raise _fail(owner, name, "one of " + ", ".join(repr(c) for c in choices), value)
+
+
+def check_options(owner: str, make: Callable[..., Any], given: Iterable[str], *, beside: Iterable[str] = ()) -> None:
+    """Raise InvalidParameterError unless `make` takes all the options `given`; those `beside` are not for users to give."""
+    known = [name for name in inspect.signature(make).parameters if name not in beside]
+    if unknown := [name for name in given if name not in known]:
+        has = f"its options are {', '.join(known)}" if known else "it has none"
+        raise InvalidParameterError(f"{owner} has no option {unknown[0]!r}; {has}.")
 
 
 def _range_words(minimum: float | None, maximum: float | None, open_minimum: bool = False) -> str:

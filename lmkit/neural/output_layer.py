@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lmkit._validation import check_options
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputLayer, OutputRequest
 from lmkit.neural.losses import OUTPUTS, make_output
@@ -14,23 +15,22 @@ _IMPOSSIBLE = np.float32(-1e30)
 
 
 def check_output(given: Any) -> None:
-    """Raise InvalidParameterError unless `given` is the name of an output layer, or a dict with "name" and options."""
-    name = given.get("name") if isinstance(given, dict) else given
+    """Raise InvalidParameterError unless `given` is the name of an output layer, or a dict with "name" and options that it has."""
+    options = dict(given) if isinstance(given, dict) else {"name": given}
+    name = options.pop("name", None)
     if name not in OUTPUTS:
         raise InvalidParameterError(
             f"The 'output' parameter of an architecture must be one of {', '.join(OUTPUTS)}, or a dict with one as 'name' and its options. "
             f"Got {given!r} instead."
         )
+    check_options(f"The output layer {name!r}", OUTPUTS[name], options, beside=("request",))
 
 
 def output_from(given: Any, request: OutputRequest) -> OutputLayer:
     """The output layer of a name, or of a dict of its name and options. Raises InvalidParameterError."""
     check_output(given)
     options = {"name": given} if isinstance(given, str) else dict(given)
-    try:
-        return make_output(options.pop("name"), request, **options)
-    except TypeError:
-        raise InvalidParameterError(f"The output layer of {given!r} has no such option.") from None
+    return make_output(options.pop("name"), request, **options)
 
 
 def output_tensors(layer: OutputLayer, vocabulary_size: int, excluded: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -80,9 +80,8 @@ def _made(what: str, make: Any, given: Any) -> Any:
     from lmkit.errors import InvalidParameterError
 
     options = {"name": given} if isinstance(given, str) else dict(given)
-    try:
-        return make(options.pop("name"), **options)
-    except (KeyError, TypeError):
+    if "name" not in options:
         raise InvalidParameterError(
-            f"The {what!r} parameter of Recipe must be a name, or a dict with 'name' and options that it has. Got {given!r} instead."
-        ) from None
+            f"The {what!r} parameter of Recipe must be a name, or a dict with 'name' and options. Got {given!r} instead."
+        )
+    return make(options.pop("name"), **options)

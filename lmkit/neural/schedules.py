@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lmkit._validation import check_choice, check_float, check_int
+from lmkit._validation import check_choice, check_float, check_int, check_options
 from lmkit.errors import FormatError, InvalidParameterError
 
 
@@ -188,9 +188,11 @@ def make_schedule(name: str, **options: Any) -> BaseSchedule:
 
     Raises
     ------
-    InvalidParameterError : for an unknown name or a value outside its range. An option that the schedule hasn't is a TypeError.
+    InvalidParameterError : for an unknown name, an option that the schedule hasn't, or a value outside its range.
     """
-    return SCHEDULES[check_choice("make_schedule", "name", name, SCHEDULES)](**options)
+    make = SCHEDULES[check_choice("make_schedule", "name", name, SCHEDULES)]
+    check_options(f"The schedule {name!r}", make, options)
+    return make(**options)
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

@@ -358,6 +358,11 @@ def test_classes_are_a_partition_with_frequent_words_in_small_ones(classes) -> N
         assert sizes[0] < sizes[-1]
 
 
+def test_one_cutoff_needs_no_list() -> None:
+    request = OutputRequest(H, V, counts_of(V), EXCLUDED)
+    assert make_output("adaptive", request, cutoffs=5).cutoffs == make_output("adaptive", request, cutoffs=[5]).cutoffs == (5,)
+
+
 def test_chosen_cutoffs_are_the_cheapest() -> None:
     from lmkit.neural.losses.adaptive import cheapest_cutoffs
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import re
 
 import pytest
 
 from lmkit.errors import FormatError, InvalidParameterError
+from lmkit.neural.optimizers import make_optimizer
+from lmkit.neural.recurrent import Architecture
 from lmkit.neural.schedules import SCHEDULES, make_schedule
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed (for cross-checks only)")
@@ -116,3 +119,17 @@ def test_state_of_plateau_survives_json() -> None:
 def test_bad_options(name, options) -> None:
     with pytest.raises(InvalidParameterError, match=r"must be .*\. Got|must be one of"):
         make_schedule(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (lambda: make_schedule("cosine", up=1), "The schedule 'cosine' has no option 'up'; its options are final, warm_up."),
+        (lambda: make_optimizer("sgd", beta=1), "The optimiser 'sgd' has no option 'beta'; its options are momentum, nesterov,"),
+        (lambda: Architecture(output="full:"), "must be one of full, classes"),
+        (lambda: Architecture(output={"name": "full", "samples": 3}), "The output layer 'full' has no option 'samples'; it has none."),
+    ],
+)
+def test_an_option_that_there_is_not_is_named(settings, message):
+    with pytest.raises(InvalidParameterError, match=re.escape(message)):
+        settings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lmkit._validation import check_choice
+from lmkit._validation import check_choice, check_options
 from lmkit.neural.interfaces import OutputRequest
 from lmkit.neural.losses.adaptive import AdaptiveSoftmax
 from lmkit.neural.losses.base import BaseOutput
@@ -44,7 +44,9 @@ def make_output(name: str, request: OutputRequest, **options: Any) -> BaseOutput
 
     Raises
     ------
-    InvalidParameterError : for an unknown name, a value outside its range, or tied weights where they can't be. An option that the layer
-        hasn't is a TypeError.
+    InvalidParameterError : for an unknown name, an option that the layer hasn't, a value outside its range, or tied weights where they
+        can't be.
     """
-    return OUTPUTS[check_choice("make_output", "name", name, OUTPUTS)](request, **options)
+    make = OUTPUTS[check_choice("make_output", "name", name, OUTPUTS)]
+    check_options(f"The output layer {name!r}", make, options, beside=("request",))
+    return make(request, **options)

@@ -29,13 +29,14 @@ class AdaptiveSoftmax(BaseOutput):
 
     Parameters
     ----------
-    cutoffs : rising, each above 0 and below the number of words that can be predicted; None for those of least expected cost a token.
+    cutoffs : one, or several that rise, each above 0 and below the number of words that can be predicted; None for those of least expected
+        cost a token.
     division : at least 1.
     """
 
     name = "adaptive"
 
-    def __init__(self, request: OutputRequest, cutoffs: Sequence[int] | None = None, division: float = 4.0) -> None:
+    def __init__(self, request: OutputRequest, cutoffs: Sequence[int] | int | None = None, division: float = 4.0) -> None:
         super().__init__(request)
         size = len(self.predicted)
         self.division = check_float("AdaptiveSoftmax", "division", division, minimum=1.0)
@@ -43,7 +44,7 @@ class AdaptiveSoftmax(BaseOutput):
         shares = np.exp(self._log_unigram()[self.order])
         if cutoffs is None:
             cutoffs = cheapest_cutoffs(shares, self.hidden_size, self.division)
-        self.cutoffs = _checked_cutoffs(cutoffs, size)
+        self.cutoffs = _checked_cutoffs(cutoffs if isinstance(cutoffs, Sequence) else (cutoffs,), size)
         self.tails = len(self.cutoffs)
         self._borders = np.array([*self.cutoffs, size], np.int64)
         self._rank_of = np.zeros(self.vocabulary_size, np.int64)

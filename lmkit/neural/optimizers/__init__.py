@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lmkit._validation import check_choice
+from lmkit._validation import check_choice, check_options
 from lmkit.errors import FormatError
 from lmkit.neural.optimizers.adam import Adam, AdamW
 from lmkit.neural.optimizers.averaged_sgd import AveragedSGD
@@ -42,9 +42,11 @@ def make_optimizer(name: str, **options: Any) -> BaseOptimizer:
 
     Raises
     ------
-    InvalidParameterError : for an unknown name or a value outside its range. An option that the optimiser hasn't is a TypeError.
+    InvalidParameterError : for an unknown name, an option that the optimiser hasn't, or a value outside its range.
     """
-    return OPTIMIZERS[check_choice("make_optimizer", "name", name, OPTIMIZERS)](**options)
+    make = OPTIMIZERS[check_choice("make_optimizer", "name", name, OPTIMIZERS)]
+    check_options(f"The optimiser {name!r}", make, options)
+    return make(**options)
 
 
 def optimizer_from_dict(record: Mapping[str, Any]) -> BaseOptimizer:
