@@ -152,6 +152,12 @@ class OutputLayer(Layer, Protocol):
         hidden : (R, H). targets : int32 (R,).
         """
 
+    def pack_for_reading(self) -> None:
+        """Lay the weights out for `log_probs` and `score`, which are quicker for it; to be called again whenever they have changed.
+
+        The next `start_step` takes it back.
+        """
+
     def log_probs(self, hidden: np.ndarray) -> np.ndarray:
         """Exact natural logarithms, float64 (n, V), normalised; -inf for excluded ids. hidden : (n, H).
 

@@ -166,8 +166,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
             if resume:
                 trainer.resume()
             result = trainer.run()
-        if hasattr(self.network_, "is_packed"):
-            self.network_.is_packed = False  # the weights have changed
+        self.network_.is_packed = False  # the weights have changed
         self._describe(encoded, recipe, threads, result)
         if store is not None:
             store.remove()

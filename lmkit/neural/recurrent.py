@@ -332,6 +332,7 @@ class RecurrentNetwork:
         for layer in self.layers:
             layer.recurrent_mask = None
             layer.pack(training=False)
+        self.output.pack_for_reading()
 
     def read(self, ids: np.ndarray, states: States, shard: Shard) -> np.ndarray:
         """Hidden vectors of the last layer behind each id, (n, H), valid until the next call for this shard; states move on in place.

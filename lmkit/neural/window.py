@@ -119,6 +119,8 @@ class WindowNetwork:
             shape.scale,
         )
         self.output: OutputLayer = output_from(shape.output, request)
+        self._packed = gemm.empty_packed(shape.input_size, shape.hidden, self.dtype)
+        self.is_packed = False  # for reading
         self.parameters: list[Parameter] = [*self.embedding.parameters, self.weight, self.bias, *self.output.parameters]
 
     # -- buffers ---------------------------------------------------------------------------------------------------------------------------
@@ -142,6 +144,7 @@ class WindowNetwork:
     def train_step(self, batch: Batch, step: int, workers: Workers) -> float:
         """Mean loss of a batch in nats a token; its gradients are left in the parameters. step : counts the updates from 0."""
         masks, rows, window = Masks(self.seed, step), len(batch.targets), self.architecture.window
+        self.is_packed = False
         self._weights[:rows] = 1 / batch.tokens
         self.output.start_step(batch.targets, step)
         loss = sum(workers.run([functools.partial(self._run_shard, batch, shard, masks) for shard in batch.shards]))
@@ -194,18 +197,22 @@ class WindowNetwork:
 
     # -- reading without training ----------------------------------------------------------------------------------------------------------
 
+    def pack_for_reading(self) -> None:
+        """Pack the weights for `read` and for scoring; to be called again whenever they have changed."""
+        self.is_packed = True
+        gemm.pack_transposed(self.weight.value, self._packed)
+        self.output.pack_for_reading()
+
     def read(self, ids: np.ndarray) -> np.ndarray:
         """What enters the output layer, (n, H) or wider, behind windows int32 (n, window). The same bits for a row whatever its neighbours.
 
-        Several threads may call it at once.
+        Several threads may call it at once, behind `pack_for_reading`.
         """
         shape = self.architecture
         x, hidden, y = (np.empty((len(ids), size), self.dtype) for size in (shape.input_size, shape.hidden, shape.output_size))
-        packed = gemm.empty_packed(shape.input_size, shape.hidden, self.dtype)
-        gemm.pack_transposed(self.weight.value, packed)
         self._look_up(np.ascontiguousarray(ids, np.int32), x, None)
         hidden[:] = 0
-        gemm.add_product(x, 0, x.shape[1], len(x), packed, shape.hidden, hidden, 0, shape.hidden, gemm.empty_edge(self.dtype))
+        gemm.add_product(x, 0, x.shape[1], len(x), self._packed, shape.hidden, hidden, 0, shape.hidden, gemm.empty_edge(self.dtype))
         _kernels_dense.tanh_of_sum(hidden, self.bias.value, y)
         if shape.direct:
             y[:, shape.hidden :] = x

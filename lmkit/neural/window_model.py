@@ -115,6 +115,7 @@ class WindowLanguageModel(NeuralLanguageModel):
 
     def _score(self, text: TrainingText, carry: bool, workers: ThreadWorkers) -> np.ndarray:
         network = self.network_
+        network.pack_for_reading()
 
         def run(first: int) -> np.ndarray:
             places = np.arange(first, min(first + _ROWS, len(text.stream)))
@@ -132,6 +133,8 @@ class WindowLanguageModel(NeuralLanguageModel):
     def initial_state(self, batch: int = 1) -> np.ndarray:
         """The windows before the first token, int32 (batch, n)."""
         self._check_fitted("network_")
+        if not self.network_.is_packed:
+            self.network_.pack_for_reading()
         return np.full((batch, self.network_.architecture.window), self.vocabulary_.EOS, np.int32)
 
     def advance(self, state: np.ndarray, token_ids: Sequence[int] | np.ndarray) -> np.ndarray:

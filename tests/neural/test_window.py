@@ -80,6 +80,7 @@ def test_loss_is_the_equation_of_the_paper() -> None:
     both = np.concatenate([np.tanh(value["hidden.bias"] + value["hidden.weight"] @ x), x])
     y = value["decoder.bias"] + value["decoder.weight"] @ both
     expected = y - np.log(np.exp(y).sum())
+    network.pack_for_reading()
     np.testing.assert_allclose(network.output.log_probs(network.read(ids))[0], expected, rtol=1e-9)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputRequest, Parameter, Workers
-from lmkit.neural.losses import _kernels_products as kernels
+from lmkit.numeric import _kernels_gemm as gemm
 
 
 class BaseOutput(abc.ABC):
@@ -75,6 +75,9 @@ class BaseOutput(abc.ABC):
     def start_step(self, targets: np.ndarray, step: int) -> None:  # noqa: B027 - only sampled losses need it
         """Nothing is shared between the rows, unless a subclass draws samples here."""
 
+    def pack_for_reading(self) -> None:  # noqa: B027 - only layers with one large matrix need it
+        """Lay the weights out for `log_probs` and `score`, which are quicker for it; to be called again whenever they have changed."""
+
     @abc.abstractmethod
     def begin(self, rows: int, shards: int) -> None: ...
 
@@ -119,6 +122,18 @@ class FlatOutput(BaseOutput):
         self.weight = request.tied_weight or self._uniform("decoder.weight", self.vocabulary_size, self.hidden_size)
         self.bias = Parameter.of("decoder.bias", self._log_unigram().astype(self.dtype))
         self.parameters = [self.bias] if self.is_tied else [self.weight, self.bias]  # a tied weight is the embedding's
+        self._packed: np.ndarray | None = None
+
+    def start_step(self, targets: np.ndarray, step: int) -> None:
+        self._packed = None  # the weights are about to change
+
+    def pack_for_reading(self) -> None:
+        self._packed = self._pack()
+
+    def _pack(self) -> np.ndarray:
+        packed = gemm.empty_packed(self.hidden_size, self.vocabulary_size, self.dtype)
+        gemm.pack_transposed(self.weight.value, packed)
+        return packed
 
     def masked_bias(self) -> np.ndarray:
         """A copy of the bias with -inf for excluded ids."""
@@ -128,8 +143,10 @@ class FlatOutput(BaseOutput):
 
     def _scores(self, hidden: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """hidden @ weight.T, without bias, each row the same whatever the others are."""
-        kernels.products(hidden, self.weight.value, 0, self.vocabulary_size, scores)
-        return scores[: len(hidden)]
+        packed, size, out = self._pack() if self._packed is None else self._packed, self.vocabulary_size, scores[: len(hidden)]
+        out[:] = 0
+        gemm.add_product(hidden, 0, self.hidden_size, len(hidden), packed, size, out, 0, scores.shape[1], gemm.empty_edge(self.dtype))
+        return out
 
     def log_probs(self, hidden: np.ndarray) -> np.ndarray:
         from lmkit.neural.losses import _kernels_softmax as softmax

@@ -33,6 +33,7 @@ class FullSoftmax(FlatOutput):
         self._bias_sums = np.zeros((shards, self.vocabulary_size), self.dtype)
 
     def start_step(self, targets: np.ndarray, step: int) -> None:
+        super().start_step(targets, step)
         self._bias = self.masked_bias()
         self._bias_sums[:] = 0
 

@@ -61,6 +61,7 @@ class SampledOutput(FlatOutput):
         self._d_true = np.empty(rows, self.dtype)
 
     def start_step(self, targets: np.ndarray, step: int) -> None:
+        super().start_step(targets, step)
         self._place[self._ids] = -1
         self._draw(np.random.default_rng([self.request.seed, step, 0x73616D]))
         ids = self._ids
