@@ -54,7 +54,7 @@ COMMANDS: dict[str, Row] = {
     "count": Row("count", "Count the n-grams of a corpus."),
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
     "huffman": Row("huffman", "Show the Huffman code and path of each word of a list with counts."),
-    "inspect": Row("inspecting", "Look into networks: how far their gradients reach."),
+    "inspect": Row("inspecting", "Look into networks: how far their gradients reach, what their gates and units do."),
     "plot": Row("plot", "Draw pictures of a corpus, of word vectors, or of trainings."),
     "corpus": Row("corpus", "List, describe and find corpora."),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import inspected, options, output, reading
 
 if TYPE_CHECKING:
     from lmkit.neural.inspection import Curve
@@ -88,6 +88,7 @@ def _through_time(
     models: list[str], text: str | None, cells: list[str], steps: int, hidden: int, texts: int, clip: float | None, seed: int
 ) -> list[Curve]:
     from lmkit.neural import inspection
+    from lmkit.neural.batching import TrainingText
 
     length = inspection.window_length(steps)
     if not models:
@@ -99,29 +100,11 @@ def _through_time(
         return found
     found = []
     for path in models:
-        model = _recurrent(path)
-        stream = _stream(model, text)
+        model = inspected.recurrent(path)
+        stream = TrainingText.of(inspected.text_of(model, text), model.vocabulary).stream
         windows = inspection.windows_of(stream, texts, length, seed)
         found += inspection.gradients_through_time(model.network_, windows, Path(path).stem, clip)
     return found
-
-
-def _recurrent(path: str) -> Any:
-    import lmkit
-    from lmkit.neural.models import RecurrentLanguageModel
-
-    model = lmkit.load(path)
-    if not isinstance(model, RecurrentLanguageModel):
-        raise UsageError(f"{path} is no recurrent network: only `lmkit train-rnn` makes models with gradients through time.")
-    return model
-
-
-def _stream(model: Any, text: str | None) -> Any:
-    import lmkit_corpora
-    from lmkit.neural.batching import TrainingText
-
-    corpus = lmkit_corpora.load_corpus(text or lmkit_corpora.default_corpus(), options=model.text_options_)
-    return TrainingText.of(corpus, model.vocabulary_).stream
 
 
 def _print(curves: list[Curve], distance: str) -> None:

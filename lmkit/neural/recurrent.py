@@ -347,6 +347,10 @@ class RecurrentNetwork:
             layer.forward(shard, [state[shard.texts] for state in states[layer.number]], self._x[layer.number + 1][shard.rows])
         return self._x[-1][shard.rows]
 
+    def inside(self, rows: int) -> list[dict[str, np.ndarray]]:
+        """What each layer computed at the rows last read, by name, "h" among it: views, valid until the next call of `read`."""
+        return [{**layer.inside(slice(rows)), "h": self._x[layer.number + 1][:rows]} for layer in self.layers]
+
     def room_for(self, rows: int, texts: int, shards: int) -> None:
         """Make room for reading so many rows, unless there is room already."""
         room = getattr(self, "_room", (0, 0, 0))

@@ -20,6 +20,7 @@ class GRU(RecurrentLayer):
     """
 
     gates = 3
+    gate_names = ("reset", "update", "candidate")
 
     def __init__(
         self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
@@ -91,6 +92,7 @@ class ResetBeforeGRU(RecurrentLayer):
     """
 
     gates = 3
+    gate_names = ("reset", "update", "candidate")
 
     def __init__(
         self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype

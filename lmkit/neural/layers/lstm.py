@@ -16,6 +16,7 @@ class LSTM(RecurrentLayer):
 
     gates = 4
     states = ("h", "c")
+    gate_names = ("input", "forget", "candidate", "output")
 
     def _begin_cell(self, rows: int, texts: int) -> None:
         self.cells = np.empty((rows, self.hidden_size), self.dtype)
@@ -25,6 +26,9 @@ class LSTM(RecurrentLayer):
     def set_forget_bias(self, value: float) -> None:
         """Open the forget gates at the start of training (Jozefowicz, Zaremba and Sutskever 2015)."""
         self.bias.value[self.hidden_size : 2 * self.hidden_size] = value
+
+    def inside(self, rows: slice) -> dict[str, np.ndarray]:
+        return {**super().inside(rows), "c": self.cells[rows]}
 
     def forward(self, shard: Shard, state: Sequence[np.ndarray], y: np.ndarray) -> None:
         h, c = state

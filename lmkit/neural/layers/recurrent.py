@@ -31,10 +31,12 @@ class RecurrentLayer(abc.ABC):
     ----------
     gates : pre-activations a unit has.
     states : what is carried from step to step, each (B, H); the first is the output h.
+    gate_names : of the gates whose values `forward` leaves in `activations`, in their order there.
     """
 
     gates: int
     states: tuple[str, ...] = ("h",)
+    gate_names: tuple[str, ...] = ()
     is_alone = False  # whether the cell stands in one layer only
 
     def __init__(
@@ -115,6 +117,14 @@ class RecurrentLayer(abc.ABC):
     def input_gradient(self, shard: Shard, dx: np.ndarray) -> None:
         """dx = dG W_ih."""
         np.matmul(self.activations[shard.rows], self.w_ih.value, out=dx)
+
+    def inside(self, rows: slice) -> dict[str, np.ndarray]:
+        """What the cell computed on its way to h, by name, (n, H) each: views of buffers that the next step overwrites.
+
+        To be called behind `forward`, before `backward`.
+        """
+        size, values = self.hidden_size, self.activations[rows]
+        return {name: values[:, place * size : (place + 1) * size] for place, name in enumerate(self.gate_names)}
 
     # -- gradients of weights --------------------------------------------------------------------------------------------------------------
 
