@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, vectors
 
 if TYPE_CHECKING:
     from lmkit import NgramLanguageModel
@@ -115,7 +115,7 @@ def command(
     writes fastText's .bin, --to glove text without a header, --to sentence-transformers and --to model2vec folders.
     """
     own, foreign = _formats_of(target, to)
-    path = reading.model_path(source)
+    path = vectors.path_of_any(source)
     if target.exists() and path.exists() and target.samefile(path):
         raise UsageError(f"{target}: is the model to read as well; name another file to write.")
     if (compact or quantize is not None) and own != Format.lm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, vectors
 
 
 def command(
@@ -18,7 +18,7 @@ def command(
     """Print the card of a model: what it is and how it was made."""
     import lmkit
 
-    path = reading.model_path(model)
+    path = vectors.path_of_any(model)
     card = {"path": str(path), "file_bytes": path.stat().st_size if path.is_file() else None, **lmkit.load(path).info()}
     if json:
         output.result_json(card)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,10 +112,19 @@ def model_path(name: str) -> Path:
     path = Path(name)
     if name != "last" or path.exists():
         return path
-    found = [file for file in MODELS_FOLDER.glob("*") if file.name.endswith((".lm", ".arpa", ".arpa.gz")) and file.is_file()]
-    if not found:
+    if not (found := language_models()):
         raise InputError(f"There is no model in the folder {MODELS_FOLDER.resolve()} yet; train one with `lmkit train-ngram`.")
-    return max(found, key=lambda file: file.stat().st_mtime_ns)
+    return newest(found)
+
+
+def language_models() -> list[Path]:
+    """The files of language models in models/."""
+    return [file for file in MODELS_FOLDER.glob("*") if file.name.endswith((".lm", ".arpa", ".arpa.gz")) and file.is_file()]
+
+
+def newest(files: Iterable[Path]) -> Path:
+    """The file that was written last."""
+    return max(files, key=lambda file: file.stat().st_mtime_ns)
 
 
 def language_model(path: Path) -> Any:

@@ -60,18 +60,25 @@ def open_vectors(name: str | None, others: str = "--model takes others") -> tupl
 
 def vectors_path(name: str) -> Path:
     """The file that a name means: `last` is the newest vectors in models/. Raises InputError if there are none."""
-    return newest() if name == "last" and not Path(name).exists() else Path(name)
-
-
-def newest() -> Path:
-    """The newest file with word vectors in models/. Raises InputError if there is none."""
-    found = [path for path in reading.MODELS_FOLDER.glob("*") if path.is_file() and _holds_vectors(path)]
-    if not found:
+    if name != "last" or Path(name).exists():
+        return Path(name)
+    if not (found := _files()):
         raise InputError(
             f"There are no vectors in the folder {reading.MODELS_FOLDER.resolve()} yet; train some with `lmkit train-w2v`, "
             "or leave out --model for the starter vectors."
         )
-    return max(found, key=lambda path: path.stat().st_mtime_ns)
+    return reading.newest(found)
+
+
+def path_of_any(name: str) -> Path:
+    """The file that a name means: `last` is the newest in models/, a language model or vectors. Raises InputError if there is none."""
+    if name == "last" and not Path(name).exists() and (found := [*_files(), *reading.language_models()]):
+        return reading.newest(found)
+    return reading.model_path(name)
+
+
+def _files() -> list[Path]:
+    return [path for path in reading.MODELS_FOLDER.glob("*") if path.is_file() and _holds_vectors(path)]
 
 
 def _holds_vectors(path: Path) -> bool:

@@ -97,3 +97,15 @@ def test_quantize(run: Run, fails: Run, vectors: Path) -> None:
     assert [n["word"] for n in before[0]["neighbors"]] == [n["word"] for n in after[0]["neighbors"]]
     assert "8 bits a number already" in fails("quantize", "small.vectors", "--out", "x.vectors", code=2)
     assert "is read as well" in fails("quantize", vectors, "--out", vectors, code=2)
+
+
+def test_last_is_the_newest_of_all_models_for_commands_that_take_any(run: Run, vectors: Path) -> None:
+    folder = vectors.parent / "models"
+    folder.mkdir()
+    (vectors.parent / "text.txt").write_text("the cat sat on the mat\n" * 30)
+    run("train-ngram", "text.txt", "--order", "2", "--out", "models/a.lm")
+    vectors.rename(folder / "b.vectors")
+    for name, kind in (("b.vectors", "vectors"), ("a.lm", "ngram")):
+        os.utime(folder / name, (2e9, 2e9))
+        assert run("info", "last", "--json").json["kind"] == kind
+        os.utime(folder / name, (1e9, 1e9))
