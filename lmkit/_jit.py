@@ -13,8 +13,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,29 @@ import numba
 from numba.core import caching
 
 from lmkit import paths
+
+
+def _load_numba_without_scipy() -> None:
+    """Numba asks for SciPy's linear algebra when it runs its first kernel, only to know whether it is there; loading it takes 0.2 s.
+
+    Here the question is answered without loading it. A kernel that multiplies matrices still makes Numba load it when it is compiled.
+    """
+    if "numba.np.arraymath" in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    from numba.np import linalg
+
+    ask = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+    finally:
+        linalg.ensure_blas = ask
+    arraymath.ensure_blas = ask
+    arraymath._HAVE_BLAS = importlib.util.find_spec("scipy") is not None
+
+
+with contextlib.suppress(ImportError, AttributeError):  # another version of Numba: it loads SciPy as it likes
+    _load_numba_without_scipy()
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -84,3 +84,16 @@ print(len(kernels), sum(len(kernel.signatures) for kernel in kernels))
     found, compiled = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert int(found) > 20
     assert int(compiled) == 0
+
+
+def test_a_kernel_runs_without_scipy_and_numba_still_finds_it():
+    script = (
+        "import sys, numba, numpy as np, lmkit._jit\n"
+        "assert numba.njit(lambda values: values.sum())(np.ones(3)) == 3\n"
+        "print('scipy.linalg' in sys.modules)\n"
+        "from numba.np.linalg import ensure_blas\n"
+        "ensure_blas()\n"
+        "print('scipy.linalg' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
