@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
+import shlex
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +19,9 @@ from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
-    from lmkit.comparison.comparison import Comparison
     from lmkit.comparison.contestants import Contestant
     from lmkit.comparison.plan import Budget, Entry, Texts
+    from lmkit.comparison.results import Comparison, NextWords
 
 
 def command(
@@ -72,6 +75,27 @@ def command(
         ),
     ] = None,
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap behind intervals and tests.", min=1)] = 1000,
+    ranks: Annotated[
+        str,
+        typer.Option(
+            help="Events on which it is looked up how often the word that followed was among the first 1, 5, 10 guesses: a number, or all. "
+            "0 for none; dear for large vocabularies."
+        ),
+    ] = "2000",
+    log_linear: Annotated[
+        bool, typer.Option("--log-linear", help="Add a row for the log-linear mixture, normalised exactly; takes a minute and more.")
+    ] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="Score the models' word vectors by analogies and similarity, those of every family.")
+    ] = False,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prompt",
+            help="List every model's next words after this; may be given several times.",
+            show_default="with a report: openings of sentences of the text",
+        ),
+    ] = None,
     split: options.Split = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -86,6 +110,7 @@ def command(
     difference to the best with its p-value, and a check that its probabilities sum to one; a model that fails is shown but not ranked.
     With a held-out text a mixture of all, its weights learnt there, takes part as well.
     """
+    from lmkit.comparison.comparison import Extras, Statistics
     from lmkit.comparison.plan import Budget
     from lmkit.comparison.reports import check_report, write_report
 
@@ -94,13 +119,16 @@ def command(
         check_report(report)
         reading.check_output(report)
     pictured = report is not None and report.suffix in (".html", ".json")
-    settings = {"measure": measure, "resamples": resamples, "seed": seed or 0, "threads": threads, "samples": pictured}
+    extras = Extras(_rank_events(ranks), log_linear, pictured, tuple(prompts or ()), vectors)
+    settings = {"measure": measure, "statistics": Statistics(resamples=resamples, seed=seed or 0), "extras": extras, "threads": threads}
     if corpus is not None and _is_model(corpus):
         raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
     if corpus is not None and models:
         found = _given(corpus, models, split, held_out, mixture, settings)
     else:
-        found = _trained(corpus, Budget(60 * minutes, started), tokens, vocab_size, sizes, keep, settings)
+        reserve = _LOG_LINEAR_RESERVE if log_linear else None
+        found = _trained(corpus, Budget(60 * minutes, started, reserve), tokens, vocab_size, sizes, keep, settings)
+    found = dataclasses.replace(found, made=_made(corpus, models, seed or 0, settings))
     if report is not None:
         write_report(found, report)
     if json:
@@ -109,6 +137,34 @@ def command(
         _print(found)
         if report is not None:
             output.result(f"Report: {report}")
+
+
+def _rank_events(text: str) -> int | None:
+    """`all` as None, a number as it is."""
+    if text == "all":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"--ranks must be a number of events, 0 or all, not {text!r}.")
+    return int(text)
+
+
+def _made(corpus: str | None, models: Sequence[str] | None, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """How the comparison was made, for the report: enough to make it again."""
+    import platform
+    import sys
+    from importlib.metadata import version
+
+    return {
+        "command": shlex.join(["lmkit", *sys.argv[1:]]) if sys.argv[1:2] == ["compare"] else None,
+        "corpus": corpus,
+        "models": list(models or ()),
+        "seed": seed,
+        "statistics": dataclasses.asdict(settings["statistics"]),
+        "extras": dataclasses.asdict(settings["extras"]),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("lmkit", "numpy", "numba", "scipy")}},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "made_at": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+    }
 
 
 # -- models that are there --------------------------------------------------------------------------------------------------------------
@@ -242,7 +298,8 @@ def _train_and_compare(
     from lmkit.comparison.training import train_all
     from lmkit.evaluation.overlap import text_overlap
 
-    contestants, failures = train_all(entries, texts, folder, budget, seed=settings["seed"], threads=settings["threads"], tell=output.note)
+    seed = settings["statistics"].seed
+    contestants, failures = train_all(entries, texts, folder, budget, seed=seed, threads=settings["threads"], tell=output.note)
     if len(contestants) < 2:
         raise UsageError(
             f"Only {len(contestants)} of {len(entries)} models could be trained in {budget.seconds:.0f} s, which leaves nothing to "
@@ -256,13 +313,17 @@ def _train_and_compare(
             "tell how well models remember, not how well they predict."
         )
     return compare(
-        [*contestants, *with_cache(contestants, texts), *oracle],
+        [*with_cache(contestants, texts), *oracle],
         lambda _: texts.test,
         held_out=lambda _: texts.valid,
         training_counts=texts.vocabulary.counts,
         notes=notes,
         **settings,
     )
+
+
+_LOG_LINEAR_RESERVE = 0.5
+"""Share of the time that is kept behind training where a log-linear mixture is to be normalised over every history of the test text."""
 
 
 def _say_plan(texts: Texts, entries: Sequence[Entry], budget: Budget) -> None:
@@ -289,22 +350,46 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep
 
 
+_RANKS = ("top 1", "top 5", "top 10", "MRR", "median rank")
+
+
 def _print(comparison: Comparison) -> None:
-    from lmkit.comparison.tables import cells
+    from lmkit.comparison.tables import cells, vector_cells
 
     text = comparison.text
     if text:
         output.result(f"{text['name']}: {text['tokens']:,} words in {text['sentences']:,} sentences\n")
-    titles, rows = cells(comparison)
+    titles, rows = cells(comparison, leave_out=_RANKS)
     output.result(output.table(titles, rows, right=range(2, len(titles) - (titles[-1] == "not ranked"))))
     for row in comparison.rows:
         if "weights" in row.origin:
             heavy = [pair for pair in sorted(row.origin["weights"].items(), key=lambda one: -one[1]) if pair[1] >= 0.005]
             output.note(f"{row.name}: {', '.join(f'{name} {weight:.2f}' for name, weight in heavy)}")
+        if "exponents" in row.origin:
+            output.note(f"{row.name}: {', '.join(f'{name} to the {weight:.2f}' for name, weight in row.origin['exponents'].items())}")
+    titles, rows = cells(comparison, ["model", *_RANKS])
+    asked = next((row.ranks.events for row in comparison.rows if row.ranks is not None), 0)
+    if asked:
+        kept = [row for row in rows if any(row[1:])]
+        output.result(f"\nThe word that followed, on {asked:,} events:\n{output.table(titles, kept, right=range(1, len(titles)))}")
+    for table in comparison.next_words:
+        output.result(f"\n{_next_words(table)}")
+    if comparison.vectors:
+        titles, rows = vector_cells(comparison)
+        output.result("\nWord vectors (share of analogies answered; Spearman's coefficient of similarities):")
+        output.result(output.table(titles, rows, right=range(2, len(titles))))
     if comparison.curves:
         output.result("\n" + _curves(comparison))
     for entry in comparison.notes:
         output.note(f"Note: {entry}")
+
+
+def _next_words(table: NextWords) -> str:
+    """A row a model: its next words after a prompt, with their probabilities."""
+    rows = [[name, *(f"{output.clipped(token, 20)} {100 * p:.1f} %" for token, p in words)] for name, words in table.models]
+    wide = max((len(row) for row in rows), default=1)
+    filled = [[*row, *[""] * (wide - len(row))] for row in rows]
+    return output.table([f"after {table.prompt!r}", *(str(place) for place in range(1, wide))], filled)
 
 
 def _curves(comparison: Comparison) -> str:

@@ -16,7 +16,10 @@ from lmkit.errors import InputError, UsageError
 from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lmkit.evaluation.perplexity import Accounting
+    from lmkit.evaluation.ranks import RankFigures
     from lmkit.events import ScoredEvents
     from lmkit.ngram.model import NgramLanguageModel
     from lmkit.text.corpus import EncodedCorpus
@@ -51,6 +54,14 @@ def command(
     ],
     per_word: Annotated[
         bool, typer.Option("--per-word", help="Print each token's log10 probability, the length of the n-gram found, the back-off paid.")
+    ] = False,
+    ranks: Annotated[
+        bool,
+        typer.Option(
+            "--ranks",
+            help="Say too how often the word that followed was among the model's first 1, 5, 10 guesses, and its mean reciprocal and "
+            "median rank; asks for a whole distribution a word, which is dear for large vocabularies.",
+        ),
     ] = False,
     state: Annotated[
         State | None,
@@ -109,7 +120,7 @@ def command(
     if per_word and not json:
         output.result(_word_header(entries))
     for text_options, group in groups.items():
-        found = _score(group, _Text(text, part, text_options), threads, per_word, json)
+        found = _score(group, _Text(text, part, text_options), threads, _Columns(per_word, json, ranks))
         notes.extend(note for note in found if note not in notes)
     if as_tool is not None:
         for entry in entries:
@@ -120,7 +131,8 @@ def command(
         about = {"text": text, "notes": notes}
         output.result_json(results[0] | about if len(results) == 1 else about | {"models": results})
         return
-    output.result(("\n" if per_word else "") + (entries[0].total.render() if len(entries) == 1 else _comparison(entries)))
+    shown = entries[0].total.render() if len(entries) == 1 else _comparison(entries)
+    output.result(("\n" if per_word else "") + shown + (f"\n{_ranks(entries)}" if ranks else ""))
     for entry in entries:
         if entry.state == "carry":
             output.note(f"Note: {entry.path} carries its state from sentence to sentence; --state reset begins each anew.")
@@ -138,6 +150,7 @@ class _Entry:
     state: Literal["reset", "carry"] = "reset"
     accounting: Accounting | None = None
     words: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    found_ranks: list[np.ndarray] = dataclasses.field(default_factory=list)
 
     @property
     def total(self) -> Accounting:
@@ -145,7 +158,16 @@ class _Entry:
         return self.accounting
 
     def result(self) -> dict[str, Any]:
-        return self.total.to_dict() | {"model": str(self.path), "state": self.state}
+        ranks = self.ranks.to_dict() if self.found_ranks else {}
+        return self.total.to_dict() | ranks | {"model": str(self.path), "state": self.state}
+
+    @property
+    def ranks(self) -> RankFigures:
+        import numpy as np
+
+        from lmkit.evaluation.ranks import RankFigures
+
+        return RankFigures.of_ranks(np.concatenate(self.found_ranks))
 
     def add_up(self, source: TextSource, threads: int | None) -> tuple[str, ...] | None:
         """Score a whole text by its sums alone, and return the notes of its reading; None if the model can't."""
@@ -163,16 +185,29 @@ class _Entry:
 
         accounting = Accounting.from_events(events)
         self.accounting = accounting if self.accounting is None else self.accounting + accounting
+        if events.rank is not None:
+            from lmkit.evaluation.ranks import findable
+
+            self.found_ranks.append(findable(events))
 
 
-def _score(group: Sequence[_Entry], text: _Text, threads: int | None, per_word: bool, json: bool) -> tuple[str, ...]:
+@dataclasses.dataclass(frozen=True)
+class _Columns:
+    """What is wanted of each token beside its probability."""
+
+    per_word: bool
+    json: bool
+    ranks: bool
+
+
+def _score(group: Sequence[_Entry], text: _Text, threads: int | None, wanted: _Columns) -> tuple[str, ...]:
     """Score a text, part by part, under models that read it alike; the notes of its reading.
 
     Raises
     ------
     InputError : for a text without tokens.
     """
-    if not per_word and len(group) == 1 and (source := text.whole_source()) is not None:
+    if not wanted.per_word and not wanted.ranks and len(group) == 1 and (source := text.whole_source()) is not None:
         notes = group[0].add_up(source, threads)
         if notes is not None:
             return notes
@@ -180,12 +215,16 @@ def _score(group: Sequence[_Entry], text: _Text, threads: int | None, per_word: 
     for part, known in text.parts(longest - 1, whole=any(entry.state == "carry" for entry in group)):
         scores = []
         for entry in group:
-            events = entry.model.score(part, state=entry.state, threads=threads)[known:]
-            entry.add(events)
-            scores.append(events)
-        if per_word:
+            events = entry.model.score(part, state=entry.state, threads=threads)
+            if wanted.ranks:
+                from lmkit.evaluation.ranks import with_ranks
+
+                events = with_ranks(entry.model, events, state=entry.state)
+            entry.add(events[known:])
+            scores.append(events[known:])
+        if wanted.per_word:
             rows = [_word_rows(events, part, known) for events in scores]
-            if json:
+            if wanted.json:
                 for entry, found in zip(group, rows, strict=True):
                     entry.words.extend(found)
             else:
@@ -286,6 +325,18 @@ def _comparison(entries: Sequence[_Entry]) -> str:
     if unnormalised:
         lines.append(f"The scores of {', '.join(unnormalised)} don't sum to one, so they compare with no other model's.")
     return "\n".join(lines)
+
+
+def _ranks(entries: Sequence[_Entry]) -> str:
+    """The lines of one model, or a row for each of several."""
+    if len(entries) == 1:
+        return entries[0].ranks.render()
+    rows = []
+    for entry in entries:
+        found = entry.ranks
+        shares = [f"{value:.5f}" for value in found.accuracy]
+        rows.append([str(entry.path), *shares, f"{found.mean_reciprocal_rank:.5f}", f"{found.median_rank:,.1f}"])
+    return output.table(["model", "accuracy at 1", "at 5", "at 10", "mean reciprocal rank", "median rank"], rows, right=range(1, 6))
 
 
 def _word_rows(events: ScoredEvents, part: EncodedCorpus, known: int) -> list[dict[str, Any]]:

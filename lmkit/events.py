@@ -78,6 +78,8 @@ class ScoredEvents:
     vocabulary_hash : hash of the model's vocabulary.
     hit_length : int8 (N,) or None: length of the n-gram that gave the probability (n-gram models).
     back_off : float32 (N,) or None: natural logarithm of the back-off weights that were paid on the way, <= 0 for most.
+    rank : float32 (N,) or None: place of the token among all tokens by falling probability, 1 for the most probable; tokens of equal
+        probability share the middle of their places. nan where nobody asked (`lmkit.evaluation.ranks`).
     is_normalised : False if the model's scores don't sum to one after each history (stupid back-off): then they are no probabilities.
     """
 
@@ -93,6 +95,7 @@ class ScoredEvents:
     vocabulary_hash: str
     hit_length: np.ndarray | None = None
     back_off: np.ndarray | None = None
+    rank: np.ndarray | None = None
     is_normalised: bool = True
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +41,16 @@ class Cost:
     bytes: int | None = None
     peak_memory: int | None = None
 
+    @classmethod
+    def together(cls, costs: Sequence[Cost]) -> Cost:
+        """What models cost that are used together: times, numbers and bytes added up, None where one of them is not known."""
+
+        def total(name: str) -> Any:
+            values = [getattr(cost, name) for cost in costs]
+            return None if None in values else sum(values)
+
+        return cls(training_seconds=total("training_seconds"), parameters=total("parameters"), bytes=total("bytes"))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return dataclasses.asdict(self)
@@ -57,6 +67,7 @@ class Contestant:
     model : scores the text; None for events that were scored elsewhere, which come in `events`.
     origin : where it comes from, JSON-able: path, command, card.
     bound : whether it is the source of the text itself, the line that no model crosses: shown, not ranked.
+    held_out : what it says of the text on which mixtures learn, where that was scored already.
     """
 
     name: str
@@ -66,6 +77,7 @@ class Contestant:
     cost: Cost = Cost()
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     bound: bool = False
+    held_out: ScoredEvents | None = None
 
 
 def family_of(card: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from lmkit.comparison.comparison import Comparison
 from lmkit.comparison.plan import Texts, cut_text
+from lmkit.comparison.results import Comparison
 from lmkit.errors import UsageError
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}

@@ -18,8 +18,8 @@ from lmkit.text.vocabulary import Vocabulary
 
 LEAST_SECONDS = 20.0
 """A budget below it trains nothing that could be compared."""
-_RESERVE = 0.18
-"""Share of the budget kept for scoring, the audit and the report."""
+_RESERVE = 0.2
+"""Share of the budget kept for scoring, ranks, the audit and the report."""
 _BLOCKS = 40
 
 
@@ -50,7 +50,7 @@ class Task:
     train, valid : the texts.
     vocabulary : the words that the model knows, the same for all.
     path : where the model goes.
-    seconds : how long training may take, for entries with a weight.
+    deadline : when training must be over, by `time.time`, for entries with a weight.
     seed, threads : as everywhere.
     """
 
@@ -58,9 +58,14 @@ class Task:
     valid: EncodedCorpus
     vocabulary: Vocabulary
     path: Path
-    seconds: float
+    deadline: float
     seed: int
     threads: int | None
+
+    @property
+    def seconds(self) -> float:
+        """What is left until the deadline, at least one: starting a process and importing the package have had their part already."""
+        return max(self.deadline - time.time(), 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,19 +138,21 @@ class Budget:
     ----------
     seconds : for everything, compilation and scoring included; at least `LEAST_SECONDS`.
     started : when it began, by `time.monotonic`.
+    reserve : share of it that is kept for what comes after training; None for that of scoring, ranks, audit and report.
 
     Raises
     ------
     InvalidParameterError : for a budget in which nothing can be trained.
     """
 
-    def __init__(self, seconds: float, started: float | None = None) -> None:
+    def __init__(self, seconds: float, started: float | None = None, reserve: float | None = None) -> None:
         check_float("Budget", "seconds", seconds, minimum=0)
         if seconds < LEAST_SECONDS:
             raise InvalidParameterError(
                 f"{seconds:.0f} seconds are too few to train and score models in; give at least {LEAST_SECONDS:.0f}, such as --minutes 1."
             )
         self.seconds = seconds
+        self.reserve = _RESERVE if reserve is None else reserve
         self._started = self.now() if started is None else started
 
     @staticmethod
@@ -161,12 +168,12 @@ class Budget:
     def part(self, parts: int) -> Budget:
         """The budget of the first of so many equal parts of what is left."""
         left = max(self.seconds - self.spent, LEAST_SECONDS)
-        return Budget(max(left / parts, LEAST_SECONDS))
+        return Budget(max(left / parts, LEAST_SECONDS), reserve=self.reserve)
 
     @property
     def left_for_training(self) -> float:
         """Seconds until scoring must begin; never below 0."""
-        return max(0.0, self.seconds * (1 - _RESERVE) - self.spent)
+        return max(0.0, self.seconds * (1 - self.reserve) - self.spent)
 
     def share(self, entry: Entry, ahead: Sequence[Entry]) -> float:
         """Seconds for an entry; `ahead` are those that are still to be trained, itself among them."""
@@ -183,14 +190,25 @@ def default_entries() -> list[Entry]:
 
 
 def with_cache(contestants: Sequence[Contestant], texts: Texts) -> list[Contestant]:
-    """The n-gram model that does best on the validation text, with a cache of the recent past on top: it adapts as it reads."""
+    """All contestants, and the n-gram model that does best on the validation text with a cache of the recent past on top.
+
+    What the n-gram models say of the validation text is kept with them: mixtures need it again.
+    """
     from lmkit.wrappers.cache import UnigramCache
 
-    ngrams = [one for one in contestants if one.model is not None and one.model.is_normalised and hasattr(one.model, "context_length")]
-    scored = [(one.model.score(texts.valid).perplexity(), number) for number, one in enumerate(ngrams) if one.model is not None]
+    result = [
+        dataclasses.replace(one, held_out=one.model.score(texts.valid))
+        if one.model is not None and one.model.is_normalised and hasattr(one.model, "context_length")
+        else one
+        for one in contestants
+    ]
+    scored = [(one.held_out.perplexity(), number) for number, one in enumerate(result) if one.held_out is not None]
     if not scored or not np.isfinite(min(scored)[0]):
-        return []
-    best = ngrams[min(scored)[1]]
+        return result
+    best = result[min(scored)[1]]
     assert best.model is not None
-    cached = UnigramCache(best.model).fit(texts.valid)
-    return [Contestant(f"{best.name} + cache", "cache", cached, cost=best.cost, origin={"card": cached.info()})]
+    assert best.held_out is not None
+    cached = UnigramCache(best.model).fit_events(best.held_out)
+    origin = {"card": cached.info()}
+    adapted = cached.adapt(best.held_out)
+    return [*result, Contestant(f"{best.name} + cache", "cache", cached, cost=best.cost, origin=origin, held_out=adapted)]

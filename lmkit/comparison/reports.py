@@ -10,7 +10,7 @@ from pathlib import Path
 from lmkit import _files
 from lmkit._json import finite
 from lmkit.comparison import tables
-from lmkit.comparison.comparison import Comparison
+from lmkit.comparison.results import Comparison
 from lmkit.errors import UsageError
 
 

@@ -8,15 +8,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from lmkit.comparison.comparison import Comparison, Row
+from lmkit.comparison.results import Comparison, Row
+from lmkit.evaluation.ranks import DEPTHS
 
 
 class Column(NamedTuple):
-    """One column: its title, the unit or meaning in a few words, and the cell of a row ("" where it does not apply)."""
+    """One column: its title, the unit or meaning in a few words, the cell of a row ("" where it does not apply), and the number by which
+    rows are sorted (None for a column of words)."""
 
     title: str
     meaning: str
     cell: Callable[[Row], str]
+    value: Callable[[Row], float | None] | None = None
 
 
 def columns(comparison: Comparison) -> list[Column]:
@@ -24,31 +27,77 @@ def columns(comparison: Comparison) -> list[Column]:
     every = [
         Column("model", "name", lambda row: row.name),
         Column("family", "kind of model", lambda row: row.family),
-        Column("perplexity", "exp of the mean negative log probability over all events", lambda row: figure(row.accounting.all.perplexity)),
-        Column("interval", "of the perplexity, by blocks of sentences", _interval),
-        Column("bits/char", "bits a character of the text, ends and spaces included; > where unknown words' spelling is unpaid", _bits),
-        Column("worse by", "bits an event more than the best, paired", _worse),
-        Column("p", "two-sided p-value of that difference, by flipping signs of blocks", _p),
-        Column("parameters", "numbers in the model", lambda row: short(row.cost.parameters)),
-        Column("bytes", "size of the file", lambda row: short(row.cost.bytes)),
-        Column("epochs", "passes over the training text; + where the last one still helped", _epochs),
-        Column("training s", "seconds of training", lambda row: _decimal(row.cost.training_seconds, 1)),
-        Column("us/token", "microseconds of scoring a token", lambda row: _decimal(row.microseconds, 2)),
-        Column("memory", "bytes that training took at most, text and program left out", lambda row: short(row.cost.peak_memory)),
+        Column(
+            "perplexity",
+            "exp of the mean negative log probability over all events",
+            lambda row: figure(row.accounting.all.perplexity),
+            lambda row: row.accounting.all.perplexity,
+        ),
+        Column("interval", "of the perplexity, by drawing blocks of sentences again", _interval, lambda row: row.low),
+        Column(
+            "bits/char",
+            "bits a character of the text, ends and spaces included; > where unknown words' spelling is unpaid",
+            _bits,
+            lambda row: row.accounting.bits_per_character,
+        ),
+        Column(
+            "worse by",
+            "bits an event more than the best, paired",
+            _worse,
+            lambda row: 0.0 if row.versus_best is None else row.versus_best.bits,
+        ),
+        Column(
+            "p",
+            "two-sided p-value of that difference, by flipping signs of blocks",
+            _p,
+            lambda row: None if row.versus_best is None else row.versus_best.p_value,
+        ),
+        *(_accuracy(place, depth) for place, depth in enumerate(DEPTHS)),
+        Column(
+            "MRR",
+            "mean reciprocal rank of the token that followed, 1 at best",
+            lambda row: "" if row.ranks is None else f"{row.ranks.mean_reciprocal_rank:.4f}",
+            lambda row: None if row.ranks is None else row.ranks.mean_reciprocal_rank,
+        ),
+        Column(
+            "median rank",
+            "of the token that followed",
+            lambda row: "" if row.ranks is None else f"{row.ranks.median_rank:,.0f}",
+            lambda row: None if row.ranks is None else row.ranks.median_rank,
+        ),
+        Column("parameters", "numbers in the model", lambda row: short(row.cost.parameters), lambda row: row.cost.parameters),
+        Column("bytes", "size of the file", lambda row: short(row.cost.bytes), lambda row: row.cost.bytes),
+        Column("epochs", "passes over the training text; + where the last one still helped", _epochs, lambda row: row.cost.epochs),
+        Column(
+            "training s", "seconds of training", lambda row: _decimal(row.cost.training_seconds, 1), lambda row: row.cost.training_seconds
+        ),
+        Column("us/token", "microseconds of scoring a token", lambda row: _decimal(row.microseconds, 2), lambda row: row.microseconds),
+        Column(
+            "memory",
+            "bytes that training took at most, text and program left out",
+            lambda row: short(row.cost.peak_memory),
+            lambda row: row.cost.peak_memory,
+        ),
         Column("not ranked", "why", lambda row: row.why_unranked),
     ]
     return [column for column in every if any(column.cell(row) for row in comparison.rows)]
 
 
-def cells(comparison: Comparison, chosen: Sequence[str] | None = None) -> tuple[list[str], list[list[str]]]:
-    """Titles and rows of text. chosen: titles of the columns that are wanted, all if None."""
-    kept = [column for column in columns(comparison) if chosen is None or column.title in chosen]
+def cells(comparison: Comparison, chosen: Sequence[str] | None = None, leave_out: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of text. chosen: titles of the columns that are wanted, all if None, but for those that are left out."""
+    kept = [column for column in columns(comparison) if (chosen is None or column.title in chosen) and column.title not in leave_out]
     return [column.title for column in kept], [[column.cell(row) for column in kept] for row in comparison.rows]
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """A table in GitHub's Markdown; numbers aligned to the right."""
-    titles, rows = cells(comparison)
+    """Tables in GitHub's Markdown, numbers aligned to the right: the models, and their word vectors where these were scored."""
+    parts = [_markdown(*cells(comparison))]
+    if comparison.vectors:
+        parts.append(_markdown(*vector_cells(comparison)))
+    return "\n".join(parts)
+
+
+def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(titles) + " |", "|" + "|".join("---" if number < 2 else "---:" for number in range(len(titles))) + "|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -92,6 +141,29 @@ def short(value: int | None) -> str:
             break
         scaled /= 1000
     return f"{value}" if not unit else f"{scaled:.3g}{unit}"
+
+
+def _accuracy(place: int, depth: int) -> Column:
+    return Column(
+        f"top {depth}",
+        f"share of events whose token was among the first {depth} guesses",
+        lambda row: "" if row.ranks is None else f"{100 * row.ranks.accuracy[place]:.1f} %",
+        lambda row: None if row.ranks is None else row.ranks.accuracy[place],
+    )
+
+
+def vector_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of the table of word vectors; no rows where nobody asked for it."""
+    tests = list(dict.fromkeys(test for row in comparison.vectors for test in row.scores))
+    titles = ["model", "vectors", "words", "numbers", *(heading for test in tests for heading in (test, "asked"))]
+    rows = []
+    for row in comparison.vectors:
+        cells = [row.model, row.vectors, f"{row.words:,}", str(row.dim)]
+        for test in tests:
+            score = row.scores[test]
+            cells += ["" if math.isnan(score.value) else f"{score.value:.3f}", f"{score.asked:,} of {score.total:,}"]
+        rows.append(cells)
+    return titles, rows
 
 
 def _interval(row: Row) -> str:

@@ -63,7 +63,7 @@ def train_all(
             failures += [Failure(entry.name, "the time was spent before its turn") for entry in job]
             continue
         paths = [folder / f"{number:02d}-{''.join(char if char.isalnum() else '-' for char in entry.name)}.lm" for entry in job]
-        tasks = [Task(texts.train, texts.valid, texts.vocabulary, path, seconds, seed, threads) for path in paths]
+        tasks = [Task(texts.train, texts.valid, texts.vocabulary, path, time.time() + seconds, seed, threads) for path in paths]
         process = context.Process(target=_work, args=(job, tasks), daemon=True)
         process.start()
         process.join(seconds * _GRACE + _START if job[0].weight else max(budget.left_for_training, 1.0))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lmkit.errors import UsageError
+from lmkit.evaluation.distributions import sentence_starts
 from lmkit.events import ScoredEvents
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.vocabulary import Vocabulary
@@ -97,7 +98,7 @@ def by_hit_length(events: ScoredEvents) -> Buckets:
 
 def by_position(events: ScoredEvents) -> Buckets:
     """By the place of the event in its sentence, counted from 1."""
-    starts = _sentence_starts(events)
+    starts = sentence_starts(events)
     position = np.arange(len(events)) - starts[_sentence_ranks(events)] + 1
     labels = _ranges(_POSITIONS)
     return Buckets("position in the sentence", labels, np.searchsorted(_POSITIONS, position, side="right") - 1)
@@ -105,7 +106,7 @@ def by_position(events: ScoredEvents) -> Buckets:
 
 def by_sentence_length(events: ScoredEvents) -> Buckets:
     """By the number of events of the sentence, its end included."""
-    starts = _sentence_starts(events)
+    starts = sentence_starts(events)
     lengths = np.diff(np.append(starts, len(events)))
     labels = (f"up to {_LENGTH_EDGES[0] - 1}", *_ranges(_LENGTH_EDGES))
     return Buckets("length of the sentence", labels, np.searchsorted(_LENGTH_EDGES, lengths, side="right")[_sentence_ranks(events)])
@@ -170,7 +171,7 @@ def differing_sentences(
 ) -> tuple[list[SentenceDifference], list[SentenceDifference]]:
     """The sentences on which two models differ most, by bits an event: those where the second is better, and where the first is."""
     gap = _gap(first, second)
-    starts = _sentence_starts(first)
+    starts = sentence_starts(first)
     if not len(starts):
         return [], []
     bits = np.add.reduceat(gap, starts)
@@ -207,12 +208,6 @@ def _gap(first: ScoredEvents, second: ScoredEvents) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         gap = (second.log_probabilities - first.log_probabilities) / _LN2
     return np.where(np.isfinite(gap), gap, 0.0)
-
-
-def _sentence_starts(events: ScoredEvents) -> np.ndarray:
-    if not len(events):
-        return np.zeros(0, np.int64)
-    return np.concatenate([[0], np.flatnonzero(np.diff(events.sentence)) + 1])
 
 
 def _sentence_ranks(events: ScoredEvents) -> np.ndarray:

@@ -29,7 +29,7 @@ _COLUMNS: dict[str, np.dtype] = {
     "sentence": np.dtype(np.int64),
     "document": np.dtype(np.int64),
 }
-_OPTIONAL: dict[str, np.dtype] = {"hit_length": np.dtype(np.int8), "back_off": np.dtype(np.float32)}
+_OPTIONAL: dict[str, np.dtype] = {"hit_length": np.dtype(np.int8), "back_off": np.dtype(np.float32), "rank": np.dtype(np.float32)}
 _ADVICE = "score both models on one text with one reading"
 
 
@@ -160,4 +160,6 @@ def _fault(events: ScoredEvents, columns: dict[str, np.ndarray]) -> str:
         return "its sentences are out of order"
     if len(events) and (events.characters.min() < 0 or events.bytes.min() < 0 or events.token_ids.min() < 0):
         return "it has negative lengths or ids"
+    if events.rank is not None and np.any(events.rank < 1):
+        return "it has ranks below 1"
     return ""

@@ -81,7 +81,10 @@ class UnigramCache(Estimator):
         if self.weight is not None:
             self.weight_ = check_float("UnigramCache", "weight", self.weight, minimum=0, maximum=1)
             return self
-        events = self.model.score(as_corpus(corpus, self.text_options))
+        return self.fit_events(self.model.score(as_corpus(corpus, self.text_options)))
+
+    def fit_events(self, events: ScoredEvents) -> UnigramCache:
+        """Learn the weight from what the model said of a held-out text, where it has been scored already. Raises as `fit`."""
         shares = self._shares(events)
         behind = (shares >= 0) & np.isfinite(events.log_probabilities)
         if not behind.any():
@@ -108,12 +111,36 @@ class UnigramCache(Estimator):
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", **options: Any) -> ScoredEvents:
         """Score every token; the cache is emptied where a document begins, whatever `state` says of the model's own history."""
         self._check_fitted("weight_")
-        events = self.model.score(as_corpus(corpus, self.text_options), state, **options)
+        return self.adapt(self.model.score(as_corpus(corpus, self.text_options), state, **options))
+
+    def adapt(self, events: ScoredEvents) -> ScoredEvents:
+        """What the model with its cache says of a text, from what the model alone said."""
+        self._check_fitted("weight_")
         shares = self._shares(events)
         with np.errstate(divide="ignore"):
             mixed = np.logaddexp(np.log1p(-self.weight_) + events.log_probabilities, np.log(self.weight_ * np.maximum(shares, 0)))
         result = np.where(shares < 0, events.log_probabilities, mixed)
-        return dataclasses.replace(events, log_probabilities=result, hit_length=None, back_off=None)
+        return dataclasses.replace(events, log_probabilities=result, hit_length=None, back_off=None, rank=None)
+
+    def adapt_rows(self, rows: np.ndarray, events: ScoredEvents, positions: np.ndarray) -> np.ndarray:
+        """The whole distributions before some events of a text, from the model's own.
+
+        Parameters
+        ----------
+        rows : float64 (B, V), the model's natural-log probabilities before each of these events; left as they are.
+        events : of the whole text, with the documents in which the cache is filled.
+        positions : int64 (B,), which events.
+        """
+        self._check_fitted("weight_")
+        tokens, document = np.asarray(events.token_ids), np.asarray(events.document)
+        result = np.array(rows, np.float64)
+        for row, position in zip(result, positions.tolist(), strict=True):
+            first = max(int(np.searchsorted(document, document[position])), position - self.size)
+            if first < position:
+                held, counts = np.unique(tokens[first:position], return_counts=True)
+                row += np.log1p(-self.weight_)
+                row[held] = np.logaddexp(row[held], np.log(self.weight_ * counts / (position - first)))
+        return result
 
     def initial_state(self, batch: int = 1) -> CacheState:
         """The model's state before the first token, and an empty cache."""

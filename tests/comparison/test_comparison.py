@@ -13,15 +13,19 @@ from pathlib import Path
 import pytest
 
 from lmkit import NgramLanguageModel
+from lmkit._json import finite
 from lmkit.comparison import tables
-from lmkit.comparison.comparison import Comparison, compare
+from lmkit.comparison.comparison import Extras, Statistics, compare
 from lmkit.comparison.contestants import Contestant, Cost, family_of, parameters_of
 from lmkit.comparison.page import render
 from lmkit.comparison.reports import write_report
+from lmkit.comparison.results import Comparison, NextWords
 from lmkit.errors import InputError, UsageError
+from lmkit.evaluation.ranks import RankFigures, with_ranks
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
+from lmkit.wrappers.mixture import Mixture
 from lmkit_corpora.generated.unifilar import UnifilarSource
 
 SOURCE = UnifilarSource.random_ngrams(order=2, vocabulary_size=30, branching=4, end_probability=0.1, skew=1.0, seed=5)
@@ -48,7 +52,7 @@ def contestants() -> list[Contestant]:
 
 @pytest.fixture(scope="module")
 def comparison(contestants: list[Contestant]) -> Comparison:
-    return compare(contestants, read, resamples=300, training_counts=contestants[0].model.vocabulary.counts)  # type: ignore[union-attr]
+    return compare(contestants, read, statistics=Statistics(resamples=300), training_counts=contestants[0].model.vocabulary.counts)  # type: ignore[union-attr]
 
 
 def test_the_best_comes_first_and_what_is_no_probability_is_not_ranked(comparison: Comparison) -> None:
@@ -121,7 +125,7 @@ def test_events_scored_elsewhere_take_part(contestants: list[Contestant]) -> Non
     model = contestants[1].model
     assert model is not None
     stored = Contestant("stored", "n-gram", events=model.score(SAMPLE))
-    found = compare([contestants[0], stored], read, resamples=50)
+    found = compare([contestants[0], stored], read, statistics=Statistics(resamples=50))
     assert found.best.name == "stored"
     assert found.best.audit is None
 
@@ -175,12 +179,52 @@ class _Page(html.parser.HTMLParser):
 
 def test_the_page_shows_the_rows_and_needs_no_network(comparison: Comparison) -> None:
     page = _Page()
-    page.feed(render(dataclasses.replace(comparison, samples=(("order 2", "<b>text</b>"),))))
-    assert page.outside == []
+    table = NextWords("the <i>", (("order 2", (("<b>text</b>", 0.25),)),))
+    page.feed(render(dataclasses.replace(comparison, next_words=(table,))))
+    assert all(address.startswith("#") for address in page.outside)
     titles, rows = tables.cells(comparison)
     assert page.rows[0] == titles
     assert page.rows[1 : 1 + len(rows)] == rows
-    assert ["order 2", "<b>text</b>"] in page.rows  # escaped, not markup
+    assert ["order 2", "<b>text</b> 25.0 %"] in page.rows  # escaped, not markup
+
+
+def test_ranks_of_models_and_of_their_mixtures(contestants: list[Contestant]) -> None:
+    models = contestants[:3]
+    held_out = SOURCE.sample(tokens=2000, seed=3).encode()
+    found = compare(models, read, held_out=lambda _: held_out, extras=Extras(ranks=None), training_counts=models[0].model.vocabulary.counts)  # type: ignore[union-attr]
+    rows = {row.name: row for row in found.rows}
+    for one in models:
+        assert one.model is not None
+        events = with_ranks(one.model, one.model.score(SAMPLE))
+        assert rows[one.name].ranks == RankFigures.of(events)
+    mixture = Mixture([one.model for one in models], weights=[rows["mixture of all"].origin["weights"][one.name] for one in models])  # type: ignore[misc]
+    alone = RankFigures.of(with_ranks(mixture, mixture.score(SAMPLE)))
+    assert alone is not None
+    assert rows["mixture of all"].ranks is not None
+    assert rows["mixture of all"].ranks.accuracy == pytest.approx(alone.accuracy, abs=0.002)  # ties may break by rounding
+    assert rows["mixture by frequency"].ranks is not None
+    assert rows["mixture of all"].audit is not None
+    assert rows["mixture of all"].audit.passed
+    assert rows["mixture of all"].to_dict()["accuracy_at_5"] == rows["mixture of all"].ranks.accuracy[1]
+    few = compare(models, read, extras=Extras(ranks=200))
+    assert all(200 <= row.ranks.events < 260 for row in few.rows if row.ranks is not None)
+    assert all(row.ranks is None for row in compare(models, read).rows)
+
+
+def test_what_models_say_stands_side_by_side(contestants: list[Contestant]) -> None:
+    found = compare(contestants, read, extras=Extras(samples=True, prompts=("w1 w2",), vectors=True))
+    (table,) = found.next_words
+    told = dict(table.models)
+    assert set(told) == {"order 1", "order 2", "order 3", "unsmoothed"}  # stupid back-off has no probabilities, the source no model
+    model = contestants[1].model
+    assert told["order 2"] == tuple((word.token, pytest.approx(word.probability)) for word in model.next_words("w1 w2", top=5))  # type: ignore[union-attr]
+    assert [name for name, _ in found.samples] == [name for name, _ in table.models]
+    assert all(len(texts) == 3 for _, texts in found.samples)
+    openings = compare(contestants, read, extras=Extras(samples=True)).next_words
+    assert 1 <= len(openings) <= 3
+    assert len(found.vectors) == 1  # one n-gram model for all
+    assert found.vectors[0].scores["wordsim353"].asked == 0  # the source's words are no English
+    assert json.dumps(finite(found.to_dict()))
 
 
 def test_reports_in_every_form(comparison: Comparison, tmp_path: Path) -> None:
