@@ -25,7 +25,12 @@ def command(
     layers: Annotated[int | None, typer.Option(help="Number of layers.", min=1, show_default="2")] = None,
     hidden: Annotated[int | None, typer.Option(help="Units of a layer.", min=1, show_default="200")] = None,
     embedding: Annotated[int | None, typer.Option(help="Size of the word vectors.", min=1, show_default="as --hidden")] = None,
-    tied: Annotated[bool | None, typer.Option("--tied/--untied", help="Output weights are the word vectors.", show_default="no")] = None,
+    tied: Annotated[
+        bool | None,
+        typer.Option(
+            "--tied/--untied", help="Output weights are the word vectors; the last of several layers is as wide.", show_default="no"
+        ),
+    ] = None,
     output_layer: training.OutputLayer = None,
     initial_state: Annotated[
         InitialState | None, typer.Option(help="State before a text: zeros, or trained with the rest.", show_default="zero")
@@ -52,6 +57,13 @@ def command(
     variational: Annotated[
         bool | None, typer.Option("--variational/--no-variational", help="One mask for all steps of a batch.", show_default="no")
     ] = None,
+    activation_penalty: Annotated[
+        float | None,
+        typer.Option("--activation-penalty", "--ar", help="Penalty on large outputs of the last layer (AR).", min=0, show_default="0"),
+    ] = None,
+    temporal_penalty: Annotated[
+        float | None, typer.Option("--temporal-penalty", "--tar", help="Penalty on their changes in time (TAR).", min=0, show_default="0")
+    ] = None,
     optimizer: training.Optimizer = None,
     learning_rate: training.LearningRate = None,
     schedule: training.Schedule = None,
@@ -60,6 +72,10 @@ def command(
     batch: training.Batch = None,
     steps: Annotated[
         int | None, typer.Option("--steps", "--bptt", help="Steps that gradients run back through time.", min=1, show_default="35")
+    ] = None,
+    random_steps: Annotated[
+        bool | None,
+        typer.Option("--random-steps/--fixed-steps", help="Draw the steps of each batch around --steps.", show_default="fixed"),
     ] = None,
     by_sentence: Annotated[
         bool | None,
@@ -127,6 +143,8 @@ def command(
         output=None if output_layer is None else training.parse_choice(output_layer),
         initial_state=None if initial_state is None else initial_state.value,
         dropout=drop,
+        activation_penalty=activation_penalty,
+        temporal_penalty=temporal_penalty,
     )
     recipe = training.change_recipe(
         Recipe() if begun is None else begun.recipe,
@@ -137,6 +155,7 @@ def command(
         learning_rate=learning_rate,
         batch=batch,
         steps=steps,
+        random_steps=random_steps,
         text=None if by_sentence is None else "sentences" if by_sentence else "streams",
         epochs=epochs,
         minutes=minutes,

@@ -7,6 +7,7 @@ sees what it would have seen.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,9 @@ from lmkit.neural.interfaces import Shard, make_shards
 if TYPE_CHECKING:
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.vocabulary import Vocabulary
+
+LONGER = 15  # by so many steps at most a batch of random length is longer than others
+_LEAST, _SPREAD, _HALVED = 5, 5.0, 0.05  # of lengths: the smallest, the standard deviation, the share around T / 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,13 +107,15 @@ class ContiguousStreams:
     ----------
     texts, steps : B and T.
     shards : number of threads that share a batch.
+    seed : draws the length of each batch, anew in each epoch (Merity, Keskar and Socher 2018, section 5): from a normal distribution around
+        T, or in one of twenty batches T / 2, with a standard deviation of 5, between 5 and T + 15. None: all have T.
 
     Raises
     ------
     InputError : if the text is shorter than one row of a batch.
     """
 
-    def __init__(self, text: TrainingText, texts: int, steps: int, shards: int) -> None:
+    def __init__(self, text: TrainingText, texts: int, steps: int, shards: int, seed: int | None = None) -> None:
         length = len(text.stream) // texts
         if length < 2:
             raise InputError(
@@ -119,17 +125,30 @@ class ContiguousStreams:
         self._targets = text.stream[: length * texts].reshape(texts, length)
         before = np.concatenate([[text.begin_id], text.stream[: length * texts - 1]]).astype(np.int32)
         self._inputs = before.reshape(texts, length)
-        self._steps, self._shards, self._length = steps, shards, length
+        self._steps, self._shards, self._length, self._seed = steps, shards, length, seed
+        self._drawn: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
         self.tokens = length * texts
-        self.max_rows, self.max_texts = min(steps, length) * texts, texts
+        self.max_rows, self.max_texts = min(steps + (0 if seed is None else LONGER), length) * texts, texts
+
+    def _borders(self, epoch: int) -> np.ndarray:
+        """int64: where the batches of an epoch begin in the streams, and the streams' end."""
+        if self._seed is None:
+            return np.append(np.arange(0, self._length, self._steps), self._length)
+        if self._drawn[0] != epoch:
+            rng, least = np.random.default_rng((self._seed, 8, epoch)), min(_LEAST, self._steps)
+            most = -(-self._length // least)
+            middle = np.where(rng.random(most) < _HALVED, self._steps / 2, self._steps)
+            lengths = np.clip(rng.normal(middle, _SPREAD).astype(np.int64), least, self._steps + LONGER)
+            ends = np.cumsum(lengths)
+            self._drawn = epoch, np.concatenate([[0], ends[ends < self._length], [self._length]])
+        return self._drawn[1]
 
     def count(self, epoch: int) -> int:
-        return -(-self._length // self._steps)
+        return len(self._borders(epoch)) - 1
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        for first in range(start * self._steps, self._length, self._steps):
-            inputs = self._inputs[:, first : first + self._steps].T
-            targets = self._targets[:, first : first + self._steps].T
+        for first, last in itertools.pairwise(self._borders(epoch)[start:].tolist()):
+            inputs, targets = self._inputs[:, first:last].T, self._targets[:, first:last].T
             shards = make_shards(len(inputs), inputs.shape[1], self._shards)
             yield Batch(in_shard_order(inputs, shards), in_shard_order(targets, shards), None, shards, first > 0, inputs.size)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lmkit.errors import FormatError
 from lmkit.neural import memory
-from lmkit.neural.batching import BatchSource, ContiguousStreams, Sentences, TrainingText
+from lmkit.neural.batching import LONGER, BatchSource, ContiguousStreams, Sentences, TrainingText
 from lmkit.neural.interfaces import make_shards
 from lmkit.neural.language_model import NeuralLanguageModel
 from lmkit.neural.reading import score_apart, score_carried, score_streams
@@ -20,6 +20,7 @@ from lmkit.text.options import TextOptions
 
 if TYPE_CHECKING:
     from lmkit._container import Container
+    from lmkit.neural.writing import RecurrentWriter
 
 _VALIDATION_STREAMS = 16
 
@@ -100,7 +101,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
 
     def _make_network(self, counts: np.ndarray, excluded: tuple[int, ...]) -> RecurrentNetwork:
         shape, recipe = self.architecture or Architecture(), self.recipe or Recipe()
-        rows = recipe.batch * recipe.steps
+        rows = recipe.batch * (recipe.steps + (LONGER if recipe.random_steps else 0))
         slots = len(getattr(recipe.make_optimizer(), "slots", ()))
         memory.estimate(shape.weights(len(counts)), shape.batch_bytes(rows, len(counts)), slots).check()
         return RecurrentNetwork(shape, counts, excluded, self.seed)
@@ -109,7 +110,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         recipe = self.recipe or Recipe()
         if recipe.text == "sentences":
             return Sentences(text, recipe.batch, recipe.steps, threads, self.seed)
-        return ContiguousStreams(text, recipe.batch, recipe.steps, threads)
+        return ContiguousStreams(text, recipe.batch, recipe.steps, threads, self.seed if recipe.random_steps else None)
 
     def _validate(self, text: TrainingText, workers: ThreadWorkers) -> np.ndarray:
         if (self.recipe or Recipe()).text == "sentences":
@@ -145,6 +146,12 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     def log_probs(self, state: RecurrentState) -> np.ndarray:
         """Natural logarithms of the next token's probabilities, float64 (batch, V)."""
         return self.network_.output.log_probs(state.hidden)
+
+    def writer(self, batch: int = 1) -> RecurrentWriter:
+        """Histories to go on with; see `lmkit.sampling.Writer`."""
+        from lmkit.neural.writing import RecurrentWriter
+
+        return RecurrentWriter(self, batch)
 
     def hidden(self, state: RecurrentState) -> np.ndarray:
         """Output of the last layer, float32 (batch, H)."""

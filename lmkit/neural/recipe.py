@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from lmkit._validation import check_choice, check_float, check_int
+from lmkit.errors import InvalidParameterError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Recipe:
     schedule : name of one in `lmkit.neural.schedules`, or a dict with "name" and its options: a factor on the base rate.
     batch : B, texts side by side.
     steps : T, through how many steps gradients run back (truncated backpropagation through time).
+    random_steps : T differs from batch to batch, drawn around `steps` (`lmkit.neural.batching.ContiguousStreams`), so that not always the
+        same words are the last ones to get a gradient; the learning rate of a batch is scaled by its T / steps. Only for streams.
     text : "streams" (B contiguous streams, the state carried from batch to batch) or "sentences" (each sentence apart, of like length
         side by side, padded). Nets of a fixed window have no state and take all positions in random order.
     epochs : at most so many passes over the text.
@@ -33,6 +36,7 @@ class Recipe:
     schedule: Any = dataclasses.field(default_factory=lambda: {"name": "cosine", "warm_up": 0.05})
     batch: int = 20
     steps: int = 35
+    random_steps: bool = False
     text: str = "streams"
     epochs: int = 10
     minutes: float | None = None
@@ -46,6 +50,8 @@ class Recipe:
         for name in ("batch", "steps", "epochs", "validations"):
             check_int(owner, name, getattr(self, name), minimum=1)
         check_choice(owner, "text", self.text, ("streams", "sentences"))
+        if self.random_steps and self.text == "sentences":
+            raise InvalidParameterError("Random steps cut streams; sentences apart end where they end: take one or the other.")
         if self.minutes is not None:
             check_float(owner, "minutes", self.minutes, minimum=0, open_minimum=True)
         if self.clip is not None:
@@ -77,8 +83,6 @@ class Recipe:
 
 def _made(what: str, make: Any, given: Any) -> Any:
     """Call a factory with a name, or with a dict of its name and options."""
-    from lmkit.errors import InvalidParameterError
-
     options = {"name": given} if isinstance(given, str) else dict(given)
     if "name" not in options:
         raise InvalidParameterError(

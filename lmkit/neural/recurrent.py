@@ -19,6 +19,7 @@ from lmkit.neural.layers.dropout import Dropout, Masks
 from lmkit.neural.layers.embedding import Embedding
 from lmkit.neural.layers.recurrent import RecurrentLayer, Task
 from lmkit.neural.output_layer import check_output, output_from, output_tensors
+from lmkit.neural.penalties import Penalties
 
 # Where masks are drawn: sites of `Masks`.
 _WORDS, _WEIGHTS = 1000, 2000
@@ -37,12 +38,14 @@ class Architecture:
     layers : number of layers.
     hidden : H, units of a layer.
     embedding : E, size of the word vectors; None takes `hidden`.
-    tied : the output layer uses the embedding's table (Inan, Khosravi and Socher 2017; Press and Wolf 2017); needs E = H.
+    tied : the output layer uses the embedding's table (Inan, Khosravi and Socher 2017; Press and Wolf 2017). Where E is not H, the last of
+        several layers has E units, as in AWD-LSTM (Merity, Keskar and Socher 2018).
     output : name of an output layer in `lmkit.neural.losses`, or a dict with "name" and its options.
     initial_state : "zero", or "learned": one vector a layer and state, trained with the rest.
     forget_bias : of an LSTM's forget gates at the start.
     scale : initial weights are drawn from U(-scale, scale); None takes 1/sqrt(H) in the cells, as torch.nn does, and 0.1 elsewhere.
     dropout : what is dropped in training.
+    activation_penalty, temporal_penalty : alpha of AR and beta of TAR on the last layer's output; see `lmkit.neural.penalties`.
     """
 
     cell: str = "lstm"
@@ -55,6 +58,8 @@ class Architecture:
     forget_bias: float = 1.0
     scale: float | None = None
     dropout: Dropout = dataclasses.field(default_factory=Dropout)
+    activation_penalty: float = 0.0
+    temporal_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         check_choice("RecurrentLanguageModel", "cell", self.cell, CELLS)
@@ -65,14 +70,16 @@ class Architecture:
         check_output(self.output)
         check_choice("RecurrentLanguageModel", "initial_state", self.initial_state, ("zero", "learned"))
         check_float("RecurrentLanguageModel", "forget_bias", self.forget_bias)
+        for name in ("activation_penalty", "temporal_penalty"):
+            check_float("RecurrentLanguageModel", name, getattr(self, name), minimum=0)
         if self.scale is not None:
             check_float("RecurrentLanguageModel", "scale", self.scale, minimum=0, open_minimum=True)
         if get_cell(self.cell).is_alone and self.layers > 1:
             raise InvalidParameterError(f"A network of {self.cell} cells has one layer. Got {self.layers}: take --layers 1.")
-        if self.tied and self.embedding_size != self.hidden:
+        if self.tied and self.embedding_size != self.hidden and self.layers == 1:
             raise InvalidParameterError(
-                f"Tied weights need an embedding as wide as the hidden layer. Got embedding {self.embedding_size}, hidden {self.hidden}: "
-                "leave out the size of the embedding, or don't tie."
+                f"Tied weights need an embedding as wide as the only layer. Got embedding {self.embedding_size}, hidden {self.hidden}: "
+                "leave out the size of the embedding, take more layers, or don't tie."
             )
 
     @property
@@ -80,22 +87,26 @@ class Architecture:
         return self.hidden if self.embedding is None else self.embedding
 
     @property
-    def _sizes(self) -> list[tuple[int, int]]:
+    def output_size(self) -> int:
+        """Units of the last layer."""
+        return self.embedding_size if self.tied else self.hidden
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
         """(D, H) of each layer."""
-        sizes = [self.embedding_size] + [self.hidden] * self.layers
-        return list(itertools.pairwise(sizes))
+        return list(itertools.pairwise([self.embedding_size] + [self.hidden] * (self.layers - 1) + [self.output_size]))
 
     def weights(self, vocabulary_size: int) -> int:
         """About how many weights a network of this shape has, its output layer taken for a full softmax."""
         gates = get_cell(self.cell).gates
-        cells = sum(gates * size * (before + size + 1) for before, size in self._sizes)
-        tables = vocabulary_size * self.embedding_size + (0 if self.tied else vocabulary_size * self.hidden)
+        cells = sum(gates * size * (before + size + 1) for before, size in self.sizes)
+        tables = vocabulary_size * self.embedding_size + (0 if self.tied else vocabulary_size * self.output_size)
         return tables + cells + vocabulary_size
 
     def batch_bytes(self, rows: int, vocabulary_size: int, itemsize: int = 4) -> int:
         """About how many bytes a batch of so many rows takes, a full softmax included."""
         gates = get_cell(self.cell).gates
-        each = vocabulary_size + self.embedding_size + sum((gates + 4) * size for _, size in self._sizes)
+        each = vocabulary_size + self.embedding_size + sum((gates + 4) * size for _, size in self.sizes)
         return rows * each * itemsize
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,16 +145,16 @@ class RecurrentNetwork:
         self.embedding = Embedding(
             len(counts), shape.embedding_size, rng, scale, self.dtype, is_tied=shape.tied, words_dropped=shape.dropout.words
         )
-        sizes = [shape.embedding_size] + [shape.hidden] * shape.layers
         cell = get_cell(shape.cell)
         self.layers: list[RecurrentLayer] = [
-            cell(number, sizes[number], sizes[number + 1], rng, shape.scale, self.dtype) for number in range(shape.layers)
+            cell(number, before, size, rng, shape.scale, self.dtype) for number, (before, size) in enumerate(shape.sizes)
         ]
         for layer in self.layers:
             if hasattr(layer, "set_forget_bias"):
                 layer.set_forget_bias(shape.forget_bias)
+        self.penalties = Penalties(shape.activation_penalty, shape.temporal_penalty)
         request = OutputRequest(
-            shape.hidden, len(counts), counts, tuple(excluded), self.embedding.weight if shape.tied else None, self.dtype, seed, scale
+            shape.output_size, len(counts), counts, tuple(excluded), self.embedding.weight if shape.tied else None, self.dtype, seed, scale
         )
         self.excluded = tuple(excluded)
         self.is_packed = False  # for reading
@@ -177,6 +188,7 @@ class RecurrentNetwork:
         table = (len(self.embedding.weight.value), self.layers[0].gates * self.layers[0].hidden_size)
         self._table = np.empty(table, self.dtype) if self._takes_table(rows) else None
         self.output.begin(rows, shards)
+        self.penalties.begin(rows, self.architecture.output_size, shards, self.dtype)
 
     def _make_room(self, rows: int, texts: int, shards: int) -> None:
         sizes = [self.architecture.embedding_size, *(layer.hidden_size for layer in self.layers)]
@@ -210,7 +222,7 @@ class RecurrentNetwork:
     # -- a training step -------------------------------------------------------------------------------------------------------------------
 
     def train_step(self, batch: Batch, step: int, workers: Workers) -> float:
-        """Mean loss of a batch in nats a token; its gradients are left in the parameters.
+        """Mean loss of a batch in nats a token, penalties left out; its gradients, theirs included, are left in the parameters.
 
         step : counts the updates from 0; what is dropped and drawn depends on it and the seed alone.
         """
@@ -264,6 +276,7 @@ class RecurrentNetwork:
         weights[:] = 1 / batch.tokens
         if batch.is_real is not None:
             weights[~batch.is_real] = 0
+        self.penalties.start_step(batch.shards, weights)
         if self._table is not None:
             np.matmul(self.embedding.weight.value, self.layers[0].w_ih.value.T, out=self._table)
         self.output.start_step(batch.targets, step)
@@ -287,13 +300,18 @@ class RecurrentNetwork:
                 layer.project(shard, self._x[layer.number][rows])
             y = self._x[layer.number + 1][rows]
             layer.forward(shard, [state[shard.texts] for state in self._carried[layer.number]], y)
+            if layer is self.layers[-1]:
+                self.penalties.see_output(shard, y)
             mask(y, layer.number + 1)
         loss = self.output.forward_backward(
             shard.number, rows, self._x[-1][rows], batch.targets[rows], self._weights[rows], self._d[-1][rows]
         )
+        self.penalties.see_dropped(shard, self._x[-1][rows], self._d[-1][rows])
         for layer in reversed(self.layers):
             d = self._d[layer.number + 1][rows]
             mask(d, layer.number + 1)
+            if layer is self.layers[-1]:
+                self.penalties.add_output_gradient(shard, d)
             layer.backward(shard, d, [state[shard.texts] for state in self._d_states[layer.number]])
             if self._table is None or layer.number > 0:
                 layer.input_gradient(shard, self._d[layer.number][rows])
@@ -341,9 +359,21 @@ class RecurrentNetwork:
 
         ids : int32 (n,), by time, then by text. states : of all texts that the shards read.
         """
-        self.embedding.forward(ids, self._x[0][shard.rows], None, _WORDS)
+        self.project_first(ids, shard)
+        return self.run_layers(states, shard)
+
+    def project_first(self, ids: np.ndarray, shard: Shard) -> np.ndarray:
+        """W_ih x of the first layer for ids, (n, gates H), left where `run_layers` looks for it; valid until the next call."""
+        x = self._x[0][shard.rows]
+        self.embedding.forward(ids, x, None, _WORDS)
+        self.layers[0].project(shard, x)
+        return self.layers[0].activations[shard.rows]
+
+    def run_layers(self, states: States, shard: Shard) -> np.ndarray:
+        """The rest of `read`, behind `project_first`."""
         for layer in self.layers:
-            layer.project(shard, self._x[layer.number][shard.rows])
+            if layer.number > 0:
+                layer.project(shard, self._x[layer.number][shard.rows])
             layer.forward(shard, [state[shard.texts] for state in states[layer.number]], self._x[layer.number + 1][shard.rows])
         return self._x[-1][shard.rows]
 

@@ -133,7 +133,8 @@ class Trainer:
         norm = global_norm(parameters, self.workers)
         rate = self._rate(batches)
         self._check(loss, norm, rate)
-        self._optimizer.step(parameters, rate, clip_scale(norm, self.recipe.clip), self.workers)
+        share = batch.shards[0].steps / self.recipe.steps if self.recipe.random_steps else 1.0
+        self._optimizer.step(parameters, rate * share, clip_scale(norm, self.recipe.clip), self.workers)
         state.step, state.batch = state.step + 1, state.batch + 1
         state.loss_sum += loss * batch.tokens
         state.loss_tokens += batch.tokens

@@ -7,7 +7,7 @@ import pytest
 from reference import neural_twin
 
 from lmkit.errors import InvalidParameterError
-from lmkit.neural.batching import ContiguousStreams, TrainingText
+from lmkit.neural.batching import ContiguousStreams, TrainingText, padded_batches
 from lmkit.neural.layers import CELLS, get_cell
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.recurrent import Architecture, RecurrentNetwork
@@ -43,7 +43,7 @@ def check_by_differences(network: RecurrentNetwork, batch, workers) -> None:
     def loss() -> float:
         for array, value in zip(network.carried_arrays().values(), carried, strict=True):
             array[...] = value
-        return network.train_step(batch, 0, workers)
+        return network.train_step(batch, 0, workers) + network.penalties.total
 
     loss()
     gradients = {parameter.name: full_gradient(parameter) for parameter in network.parameters}
@@ -79,6 +79,37 @@ def test_gradients_of_tied_weights() -> None:
     with ThreadWorkers(1) as workers:
         network, batches = make("gru", embedding=5, tied=True)
         check_by_differences(network, batches[0], workers)
+        network, batches = make("lstm", tied=True, layers=3)  # the last of three layers is as wide as the embedding
+        assert [layer.hidden_size for layer in network.layers] == [5, 5, 7]
+        check_by_differences(network, batches[0], workers)
+
+
+@pytest.mark.parametrize(("activation", "temporal"), [(2.0, 0.0), (0.0, 1.5), (2.0, 1.5)])
+def test_gradients_of_penalties(activation: float, temporal: float) -> None:
+    drop = Dropout(between=0.2, output=0.4)
+    with ThreadWorkers(2) as workers:
+        network, batches = make("lstm", dropout=drop, activation_penalty=activation, temporal_penalty=temporal)
+        for batch in batches[:2]:
+            check_by_differences(network, batch, workers)
+        assert network.penalties.total > 0
+
+
+def test_penalties_are_means_over_rows_that_count() -> None:
+    text = TrainingText(np.array([3, 4, 5, 6, 2, 7, 2], np.int32), np.array([0, 5, 7]), 2)  # sentences of 5 and 2 tokens
+    batch, _ = next(padded_batches(text, np.array([0, 1]), STEPS, 2))
+    with ThreadWorkers(1) as workers:
+        network, _ = make("gru", layers=1, activation_penalty=2.0, temporal_penalty=3.0)
+        loss = network.train_step(batch, 0, workers)
+        found = network.penalties.total
+        network.pack_for_reading()
+        squares = changes = 0.0
+        for shard, count in zip(batch.shards, (4, 2), strict=True):
+            h = network.read(batch.inputs[shard.rows], network.zero_states(TEXTS), shard)[:count]
+            squares, changes = squares + (h**2).sum(), changes + (np.diff(h, axis=0) ** 2).sum()
+        assert found == pytest.approx(2 * squares / (6 * 5) + 3 * changes / (4 * 5), rel=1e-6)
+        plain, _ = make("gru", layers=1)
+        assert plain.train_step(batch, 0, workers) == loss  # the loss that is told has no penalty in it
+        assert plain.penalties.total == 0
 
 
 @pytest.mark.parametrize("tied", [False, True])

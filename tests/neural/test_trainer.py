@@ -24,6 +24,7 @@ from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.recurrent import Architecture
 from lmkit.neural.trainer import JsonLinesLog
+from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 
 SHAPE = Architecture(layers=1, hidden=8, dropout=Dropout(output=0.2))
@@ -64,6 +65,55 @@ def test_streams_give_every_token_once_with_the_one_before() -> None:
         assert np.array_equal(batch.inputs[~first], batch.targets[~first] - 1)
         assert np.all(batch.inputs[first] == 2)
     assert np.array_equal(next(source.batches(0, 2)).targets, batches[2].targets)
+
+
+def test_random_steps_cut_the_same_streams_elsewhere() -> None:
+    text = TrainingText(np.random.default_rng(0).integers(3, 99, 60_001).astype(np.int32), np.array([0, 60_001]), 2)
+    source, fixed = ContiguousStreams(text, 3, 70, 1, seed=4), ContiguousStreams(text, 3, 70, 1)
+    for epoch in range(2):
+        batches = list(source.batches(epoch))
+        assert len(batches) == source.count(epoch)
+        assert [batch.continues for batch in batches] == [False] + [True] * (len(batches) - 1)
+        for entries in ("inputs", "targets"):
+            whole = [np.concatenate([getattr(batch, entries) for batch in cut]) for cut in (batches, fixed.batches(0))]
+            assert np.array_equal(*whole)
+        assert np.array_equal(batches[7].inputs, next(source.batches(epoch, 7)).inputs)  # a training can be resumed anywhere
+    lengths = np.array([batch.shards[0].steps for batch in batches[:-1]])
+    assert lengths.max() * 3 <= source.max_rows
+    assert len({*lengths.tolist()}) > 10
+    halved = lengths < 52
+    assert 0.01 < halved.mean() < 0.12
+    assert abs(lengths[~halved].mean() - 70) < 2
+    assert [batch.shards[0].steps for batch in source.batches(0)] != [batch.shards[0].steps for batch in source.batches(1)]
+
+
+def test_the_rate_follows_the_length_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmkit.neural.optimizers.sgd import SGD
+
+    rates: list[float] = []
+    monkeypatch.setattr(SGD, "step", lambda self, parameters, rate, scale, workers: rates.append(rate))
+    recipe = Recipe(optimizer="sgd", schedule="constant", learning_rate=2.0, batch=2, steps=10, random_steps=True, epochs=1)
+    model = RecurrentLanguageModel(SHAPE, recipe, threads=1, seed=3).fit(words(100))
+    source = model._make_source(TrainingText.of(as_corpus(words(100)), model.vocabulary), 1)
+    assert rates == [2.0 * batch.shards[0].steps / 10 for batch in source.batches(0)]
+    assert len({*rates}) > 3
+    with pytest.raises(InvalidParameterError, match="cut streams"):
+        Recipe(random_steps=True, text="sentences")
+
+
+def test_averaging_begins_when_validation_gets_worse_and_the_average_is_kept() -> None:
+    """NT-ASGD: at a rate that is far too large for the end, the averaged weights do better than any of plain SGD."""
+    recipe = Recipe(
+        optimizer={"name": "asgd", "patience": 3}, learning_rate=6.0, schedule="constant", batch=3, steps=5, epochs=12, clip=0.5
+    )
+    found = []
+    for each in (recipe, dataclasses.replace(recipe, optimizer="sgd")):
+        model = RecurrentLanguageModel(SHAPE, each, threads=1).fit(words(60), valid=words(40, 1))
+        found.append([record["valid_perplexity"] for record in model.history_])
+    averaged, plain = found
+    trigger = next(place for place in range(4, 12) if plain[place] > min(plain[: place - 3]))
+    assert averaged[: trigger + 1] == plain[: trigger + 1]  # until then it is plain SGD
+    assert max(averaged[trigger + 1 :]) < 0.8 * min(plain)
 
 
 def test_rows_of_a_shard_lie_together_by_time_then_text() -> None:
@@ -227,10 +277,10 @@ def test_recipes_and_shapes_that_are_none() -> None:
         with pytest.raises(InvalidParameterError):
             Recipe(**given)
     with pytest.raises(InvalidParameterError, match="Got embedding 3, hidden 4"):
-        Architecture(hidden=4, embedding=3, tied=True)
+        Architecture(hidden=4, embedding=3, tied=True, layers=1)
     with pytest.raises(InvalidParameterError, match="'output' parameter of an architecture must be one of full"):
         Architecture(output="empty")
-    with pytest.raises(InvalidParameterError, match="no such option"):
+    with pytest.raises(InvalidParameterError, match="has no option 'colour'"):
         RecurrentLanguageModel(Architecture(output={"name": "full", "colour": 1}), RECIPE).fit(words(50))
 
 
