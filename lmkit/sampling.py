@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lmkit._validation import check_float, check_int
 from lmkit.errors import UsageError
 from lmkit.protocols import LanguageModel
+
+if TYPE_CHECKING:
+    from lmkit.text.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +79,61 @@ class Decoding:
         return int(ids[min(place, len(ids) - 1)])
 
 
+class Writer:
+    """Histories of a batch of texts that are being written, each a word further at every `push`.
+
+    This one serves any language model; a model with a quicker way has a method `writer(batch)` that gives its own.
+    """
+
+    def __init__(self, model: LanguageModel, batch: int = 1) -> None:
+        self.vocabulary = model.vocabulary
+        self._model = model
+        self._states = [model.initial_state(1)] * batch  # one by one: states of all kinds can be chosen from so
+
+    def push(self, token_ids: Sequence[int] | np.ndarray) -> None:
+        """One more token for each text. token_ids : int (batch,)."""
+        self._states = [self._model.advance(state, [int(token_id)]) for state, token_id in zip(self._states, token_ids, strict=True)]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the texts only, in this order; one may come several times, as in a beam."""
+        self._states = [self._states[row] for row in rows]
+
+    def log_probs(self) -> np.ndarray:
+        """Natural logarithms of the next token's probabilities, float64 (batch, V)."""
+        return np.concatenate([self._model.log_probs(state) for state in self._states])
+
+    def choose(self, row: int, decoding: Decoding, refused: Sequence[int], rng: np.random.Generator) -> int:
+        """The next token of a text. refused : ids that are not chosen unless nothing else can follow. The same for any batch."""
+        return choose_from(self._model.log_probs(self._states[row])[0], decoding, refused, rng)
+
+
+def make_writer(model: LanguageModel, batch: int = 1) -> Writer:
+    """A writer of the model's own, or the one that serves all."""
+    own = getattr(model, "writer", None)
+    return own(batch) if callable(own) else Writer(model, batch)
+
+
+def choose_from(log_probs: np.ndarray, decoding: Decoding, refused: Sequence[int], rng: np.random.Generator) -> int:
+    """One token id of a distribution, float64 (V,), other than those refused unless nothing else is possible."""
+    log_probs = log_probs.copy()
+    for token_id in refused:
+        refuse(log_probs, token_id)
+    return decoding.choose(log_probs, rng)
+
+
+def refuse(log_probs: np.ndarray, token_id: int) -> None:
+    """Make a token impossible, in place, unless nothing else is possible."""
+    before = log_probs[token_id]
+    log_probs[token_id] = -np.inf
+    if not np.isfinite(log_probs).any():
+        log_probs[token_id] = before
+
+
+def refused_ids(vocabulary: Vocabulary, *, allow_unknown: bool, may_end: bool) -> list[int]:
+    """What is not written: `<s>`, `<unk>` unless allowed, `</s>` as long as the text may not end."""
+    return [vocabulary.BOS] + [vocabulary.UNK] * (not allow_unknown) + [vocabulary.EOS] * (not may_end)
+
+
 def generate(
     model: LanguageModel,
     prompt_ids: Sequence[int] = (),
@@ -94,31 +153,67 @@ def generate(
     min_tokens : the end of the sentence can't be chosen before so many tokens, unless nothing else can follow.
     rng : generator or seed; None draws a fresh seed.
     """
-    check_int("generate", "max_tokens", max_tokens, minimum=1)
-    check_int("generate", "min_tokens", min_tokens, minimum=0)
+    check_lengths("generate", max_tokens, min_tokens)
     decoding = decoding or Decoding()
     generator = np.random.default_rng(rng)
-    vocabulary = model.vocabulary
-    state = model.initial_state(1)
+    writer = make_writer(model)
     for token_id in prompt_ids:
-        state = model.advance(state, [token_id])
+        writer.push([token_id])
+    vocabulary = model.vocabulary
     for produced in range(max_tokens):
-        log_probs = model.log_probs(state)[0].copy()
-        log_probs[vocabulary.BOS] = -np.inf
-        if not decoding.allow_unknown:
-            _refuse(log_probs, vocabulary.UNK)
-        if produced < min_tokens:
-            _refuse(log_probs, vocabulary.EOS)
-        token_id = decoding.choose(log_probs, generator)
+        refused = refused_ids(vocabulary, allow_unknown=decoding.allow_unknown, may_end=produced >= min_tokens)
+        token_id = writer.choose(0, decoding, refused, generator)
         if token_id == vocabulary.EOS:
             return
         yield token_id
-        state = model.advance(state, [token_id])
+        if produced + 1 < max_tokens:
+            writer.push([token_id])
 
 
-def _refuse(log_probs: np.ndarray, token_id: int) -> None:
-    """Make a token impossible, in place, unless nothing else is possible."""
-    before = log_probs[token_id]
-    log_probs[token_id] = -np.inf
-    if not np.isfinite(log_probs).any():
-        log_probs[token_id] = before
+def generate_many(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    *,
+    decoding: Decoding | None = None,
+    max_tokens: int = 100,
+    min_tokens: int = 0,
+    rngs: Sequence[np.random.Generator],
+) -> list[list[int]]:
+    """What `generate` gives for each prompt with its own generator, the same tokens, written side by side: a network reads its weights
+    once for all texts.
+
+    prompts, rngs : one a text.
+    """
+    check_lengths("generate_many", max_tokens, min_tokens)
+    decoding, vocabulary = decoding or Decoding(), model.vocabulary
+    texts: list[list[int]] = [[] for _ in prompts]
+    going, step = list(range(len(prompts))), 0
+    writer = make_writer(model, len(prompts))
+    while going:
+        following, rows = [], []
+        for row, text in enumerate(going):
+            prompt, written = prompts[text], texts[text]
+            if step < len(prompt):
+                token_id = int(prompt[step])
+            else:
+                refused = refused_ids(vocabulary, allow_unknown=decoding.allow_unknown, may_end=len(written) >= min_tokens)
+                token_id = writer.choose(row, decoding, refused, rngs[text])
+                if token_id == vocabulary.EOS:
+                    continue
+                written.append(token_id)
+                if len(written) == max_tokens:
+                    continue
+            following.append(token_id)
+            rows.append(row)
+        if len(rows) < len(going):
+            writer.keep(rows)
+        going, step = [going[row] for row in rows], step + 1
+        if going:
+            writer.push(following)
+    return texts
+
+
+def check_lengths(owner: str, max_tokens: int, min_tokens: int) -> None:
+    """Raise InvalidParameterError unless both are whole numbers, at least 1 and 0, the least no more than the most."""
+    check_int(owner, "max_tokens", max_tokens, minimum=1)
+    check_int(owner, "min_tokens", min_tokens, minimum=0, maximum=max_tokens)

@@ -296,7 +296,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         min_tokens: int = 0,
         rng: np.random.Generator | int | None = None,
     ) -> str:
-        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
+        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`, and `lmkit.text.writing` for
+        many prompts at once, words as they come, and beam search."""
         return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from lmkit.text.options import TextOptions
 
 if TYPE_CHECKING:
     from lmkit._container import Container
+    from lmkit.neural.writing import WindowWriter
 
 _ROWS = 1024
 
@@ -144,6 +145,12 @@ class WindowLanguageModel(NeuralLanguageModel):
     def log_probs(self, state: np.ndarray) -> np.ndarray:
         """Natural logarithms of the next token's probabilities, float64 (batch, V)."""
         return self.network_.output.log_probs(self.network_.read(state))
+
+    def writer(self, batch: int = 1) -> WindowWriter:
+        """Histories to go on with; see `lmkit.sampling.Writer`."""
+        from lmkit.neural.writing import WindowWriter
+
+        return WindowWriter(self, batch)
 
     def hidden(self, state: np.ndarray) -> np.ndarray:
         """What enters the output layer, float32 (batch, H)."""

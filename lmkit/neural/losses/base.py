@@ -5,13 +5,17 @@ from __future__ import annotations
 import abc
 import itertools
 import math
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputRequest, Parameter, Workers
 from lmkit.numeric import _kernels_gemm as gemm
+
+if TYPE_CHECKING:
+    from lmkit.neural.losses.screen import Screen
 
 
 class BaseOutput(abc.ABC):
@@ -123,12 +127,25 @@ class FlatOutput(BaseOutput):
         self.bias = Parameter.of("decoder.bias", self._log_unigram().astype(self.dtype))
         self.parameters = [self.bias] if self.is_tied else [self.weight, self.bias]  # a tied weight is the embedding's
         self._packed: np.ndarray | None = None
+        self._screen: Screen | None = None
 
     def start_step(self, targets: np.ndarray, step: int) -> None:
-        self._packed = None  # the weights are about to change
+        self._packed = self._screen = None  # the weights are about to change
 
     def pack_for_reading(self) -> None:
-        self._packed = self._pack()
+        self._packed, self._screen = self._pack(), None
+
+    def screen(self) -> Screen:
+        """The weights in 8 bits, for choosing words. Stale once the weights have changed, as is what is packed."""
+        from lmkit.neural.losses.screen import Screen
+
+        if self._screen is None:
+            self._screen = Screen(self.weight.value, self.masked_bias())
+        return self._screen
+
+    def can_do_without(self, refused: Sequence[int]) -> bool:
+        """Whether another word can follow than these."""
+        return len(self.predicted) > len(set(refused).difference(self.request.excluded))
 
     def _pack(self) -> np.ndarray:
         packed = gemm.empty_packed(self.hidden_size, self.vocabulary_size, self.dtype)
