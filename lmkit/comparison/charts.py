@@ -10,7 +10,7 @@ from lmkit.comparison import tables
 from lmkit.comparison.results import Row
 
 COLOURS = 8
-_LEFT, _TOP, _WIDTH, _HEIGHT = 52, 14, 400, 250
+_LEFT, _TOP, _WIDTH, _HEIGHT, _RIGHT = 46, 14, 340, 250, 36
 """The plot inside its frame: the whole is about as wide as a phone, so that its text stays legible there."""
 
 
@@ -96,14 +96,15 @@ def curves(points: Mapping[str, Sequence[tuple[int, float]]], rows: Sequence[Row
     numbered = {name: number for number, name in enumerate(drawn, 1)}
     ticks = sorted({x for line in drawn.values() for x, _ in line})
     parts = [scale.frame("words trained on", [(float(x), tables.short(x)) for x in ticks])]
-    labels = _Labels()
+    ends = {}
     for name, line in drawn.items():
         colour = palette.of(families.get(name, ""))
         placed = [scale.place(float(x), y) for x, y in line]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         attributes = f'class="s{colour}" points="{path}" fill="none" stroke-width="2"'
         parts.append(f"<polyline {attributes}><title>{html.escape(name)}</title></polyline>")
-        parts.append(labels.at_end(*placed[-1], str(numbered[name])))
+        ends[str(numbered[name])] = placed[-1]
+    parts.append(_end_labels(ends))
     return f"{_svg('Perplexity by words trained on', parts)}{legend(numbered, set(drawn))}"
 
 
@@ -186,15 +187,26 @@ class _Labels:
         self._taken.append((x + best[0], y + best[1] - 4))
         return f'<text x="{x + best[0]:.1f}" y="{y + best[1]:.1f}" text-anchor="middle">{text}</text>'
 
-    def at_end(self, x: float, y: float, text: str) -> str:
-        """Right of the end of a line, or in the next column where that place is taken."""
-        column = 12.0
-        while any(abs(x + column - a) < 14 and abs(y - b) < 11 for a, b in self._taken):
-            column += 15
-        self._taken.append((x + column, y))
-        return f'<text x="{x + column:.1f}" y="{y + 4:.1f}" text-anchor="middle">{text}</text>'
+
+def _end_labels(ends: Mapping[str, tuple[float, float]]) -> str:
+    """Numbers right of the ends of lines, moved apart where they would lie on each other, each with a stroke to its line's end."""
+    gap = min(12.0, (_HEIGHT + 20) / max(len(ends), 1))
+    order = sorted(ends, key=lambda label: ends[label][1])
+    heights: list[float] = []
+    for label in order:
+        heights.append(max(ends[label][1], heights[-1] + gap if heights else -math.inf))
+    below = max(heights[-1] - (_TOP + _HEIGHT + 6), 0.0) if heights else 0.0
+    for place in range(len(heights) - 1, -1, -1):  # back up from the bottom edge
+        after = heights[place + 1] - gap if place + 1 < len(heights) else heights[place] - below
+        heights[place] = min(heights[place], after)
+    parts = []
+    for label, height in zip(order, heights, strict=True):
+        x, y = ends[label]
+        parts.append(f'<path class="grid" d="M{x + 3:.1f} {y:.1f}L{x + 16:.1f} {height:.1f}"/>')
+        parts.append(f'<text x="{x + 26:.1f}" y="{height + 4:.1f}" text-anchor="middle">{label}</text>')
+    return "".join(parts)
 
 
 def _svg(label: str, parts: Sequence[str]) -> str:
-    box = f"0 0 {_LEFT + _WIDTH + 60} {_TOP + _HEIGHT + 40}"
+    box = f"0 0 {_LEFT + _WIDTH + _RIGHT} {_TOP + _HEIGHT + 40}"
     return f'<svg role="img" aria-label="{html.escape(label)}" viewBox="{box}">{"".join(parts)}</svg>'
