@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lmkit.errors import UsageError
 from lmkit_cli import neural_training as training
 from lmkit_cli import options, reading
 
@@ -31,6 +32,7 @@ def command(
             "--tied/--untied", help="Output weights are the word vectors; the last of several layers is as wide.", show_default="no"
         ),
     ] = None,
+    bidirectional: Annotated[bool, typer.Option("--bidirectional", hidden=True)] = False,
     output_layer: training.OutputLayer = None,
     initial_state: Annotated[
         InitialState | None, typer.Option(help="State before a text: zeros, or trained with the rest.", show_default="zero")
@@ -121,6 +123,11 @@ def command(
     from lmkit.neural.recipe import Recipe
     from lmkit.neural.recurrent import Architecture
 
+    if bidirectional:
+        raise UsageError(
+            "--bidirectional: a network that also reads from the end has seen the word that it should predict, so it scores no next words; "
+            "leave the option out, or encode whole texts from Python with lmkit.neural.layers.bidirectional."
+        )
     begun = None if preset is None else get_preset(preset)
     shape = Architecture() if begun is None else begun.architecture
     drop = changed(shape.dropout, input=dropout, between=dropout, output=dropout)

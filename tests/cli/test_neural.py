@@ -102,6 +102,7 @@ def test_presets_can_be_changed(run, text: Path, tmp_path: Path) -> None:
         (["--learning-rate", "inf"], "--learning-rate must be a finite number above 0, not inf."),
         (["--cell", "lstn"], "--cell must be one of 'lstm', "),
         (["--preset", "zaremba"], "--preset must be one of 'zaremba-small', "),
+        (["--bidirectional"], "has seen the word that it should predict"),
         (["--optimizer", "sdg"], "must be one of 'sgd', "),
     ],
 )

@@ -23,7 +23,7 @@ class GRU(RecurrentLayer):
     gate_names = ("reset", "update", "candidate")
 
     def __init__(
-        self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
+        self, number: int | str, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
     ) -> None:
         super().__init__(number, input_size, hidden_size, rng, scale, dtype)
         scale = hidden_size**-0.5 if scale is None else scale
@@ -74,13 +74,13 @@ class GRU(RecurrentLayer):
         tensors = {parameter.name: parameter.value for parameter in (self.w_ih, self.w_hh, self.bias)}
         second = np.zeros_like(self.bias.value)
         second[2 * self.hidden_size :] = self.bias_n.value
-        return {**tensors, f"rnn.bias_hh_l{self.number}": second}
+        return {**tensors, f"rnn.bias_hh_l{self.label}": second}
 
     def load_tensors(self, read: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
         two = 2 * self.hidden_size
         for parameter in (self.w_ih, self.w_hh, self.bias):
             parameter.value[...] = read(parameter.name, parameter.value.shape)
-        second = read(f"rnn.bias_hh_l{self.number}", self.bias.value.shape)
+        second = read(f"rnn.bias_hh_l{self.label}", self.bias.value.shape)
         self.bias.value[:two] += second[:two]
         self.bias_n.value[:] = second[two:]
 
@@ -95,7 +95,7 @@ class ResetBeforeGRU(RecurrentLayer):
     gate_names = ("reset", "update", "candidate")
 
     def __init__(
-        self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
+        self, number: int | str, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
     ) -> None:
         super().__init__(number, input_size, hidden_size, rng, scale, dtype)
         size = hidden_size

@@ -20,7 +20,7 @@ class PeepholeLSTM(LSTM):
     """
 
     def __init__(
-        self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
+        self, number: int | str, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
     ) -> None:
         super().__init__(number, input_size, hidden_size, rng, scale, dtype)
         scale = hidden_size**-0.5 if scale is None else scale

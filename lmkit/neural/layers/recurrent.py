@@ -21,7 +21,8 @@ class RecurrentLayer(abc.ABC):
 
     Parameters
     ----------
-    number : of the layer, from 0; names the parameters as torch.nn does ("rnn.weight_ih_l0").
+    number : of the layer, from 0; names the parameters as torch.nn does ("rnn.weight_ih_l0"). With "_reverse" behind it in layers that read
+        from the end.
     input_size, hidden_size : D and H.
     rng : of the initial weights.
     scale : initial weights are drawn from U(-scale, scale); None takes 1/sqrt(H), as torch.nn does.
@@ -40,9 +41,10 @@ class RecurrentLayer(abc.ABC):
     is_alone = False  # whether the cell stands in one layer only
 
     def __init__(
-        self, number: int, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
+        self, number: int | str, input_size: int, hidden_size: int, rng: np.random.Generator, scale: float | None, dtype: np.dtype
     ) -> None:
-        self.number, self.input_size, self.hidden_size, self.dtype = number, input_size, hidden_size, np.dtype(dtype)
+        self.label, self.number = str(number), int(str(number).partition("_")[0])
+        self.input_size, self.hidden_size, self.dtype = input_size, hidden_size, np.dtype(dtype)
         scale = hidden_size**-0.5 if scale is None else scale
         units = self.gates * hidden_size
         self.w_ih = Parameter.of(f"rnn.weight_ih_l{number}", uniform(rng, (units, input_size), scale, self.dtype))
@@ -144,7 +146,7 @@ class RecurrentLayer(abc.ABC):
     def to_tensors(self) -> dict[str, np.ndarray]:
         """The parameters by the names and in the shapes of torch.nn, whose second bias is zero here."""
         tensors = {parameter.name: parameter.value for parameter in self.parameters}
-        tensors.setdefault(f"rnn.bias_hh_l{self.number}", np.zeros_like(self.bias.value))
+        tensors.setdefault(f"rnn.bias_hh_l{self.label}", np.zeros_like(self.bias.value))
         return tensors
 
     def load_tensors(self, read: Callable[[str, tuple[int, ...]], np.ndarray]) -> None:
@@ -154,7 +156,7 @@ class RecurrentLayer(abc.ABC):
         """
         for parameter in self.parameters:
             parameter.value[...] = read(parameter.name, parameter.value.shape)
-        self.bias.value += read(f"rnn.bias_hh_l{self.number}", self.bias.value.shape)
+        self.bias.value += read(f"rnn.bias_hh_l{self.label}", self.bias.value.shape)
 
     def finish_gradients(self) -> None:
         """Behind all tasks: take out what weight drop had taken out."""
