@@ -21,7 +21,7 @@ from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.counting.estimation import Outcome, Recipe, as_path, estimate, estimate_counts
 from lmkit.ngram.formats import arpa, native
 from lmkit.ngram.pruning.subjects import as_prunings
-from lmkit.ngram.querying._kernels_query import sum_events
+from lmkit.ngram.querying._kernels_scoring import sum_events
 from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.ngram.querying.successors import index_of

@@ -1,5 +1,5 @@
-"""Machine instructions that Numba has no name for: prefetching, counting bits, reading bits as a float, comparing 64 bytes at once. Plain
-forms stand in where Numba is switched off."""
+"""Machine instructions that Numba has no name for: prefetching, counting bits, reading bits as a float, comparing 64 bytes or 16 words at
+once. Plain forms stand in where Numba is switched off."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ if numba.config.DISABLE_JIT:
     def equal_mask(array, index, byte):
         """uint64 whose bit i says whether array[index + i] is this byte, for the 64 bytes of a uint8 array from index on."""
         return np.packbits(array[index : index + 64] == byte, bitorder="little").view(np.uint64)[0]
+
+    def equal_words(array, index, value):
+        """uint64 whose bit i says whether array[index + i] is this value, for the 16 entries of a uint32 array from index on."""
+        return np.uint64(int(np.packbits(array[index : index + 16] == value, bitorder="little").view(np.uint16)[0]))
 
 else:
     from llvmlite import ir
@@ -80,20 +84,37 @@ else:
 
         return types.float32(types.uint32), generate
 
+    def _equal(builder, context, array_type, array, place, value, width, count):  # type: ignore[no-untyped-def]
+        """Compare `count` entries of `width` bits from a place on with a value: one bit each."""
+        values = context.make_array(array_type)(context, builder, array)
+        vector = ir.VectorType(ir.IntType(width), count)
+        pointer = builder.bitcast(builder.gep(values.data, [place]), vector.as_pointer())
+        block = builder.load(pointer, align=width // 8)
+        first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), count), [ir.Constant(ir.IntType(32), 0)] * count)
+        splat = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), everywhere)
+        return builder.bitcast(builder.icmp_unsigned("==", block, splat), ir.IntType(count))
+
     @intrinsic
     def equal_mask(typing_context, array, index, byte):  # type: ignore[no-untyped-def]
         """uint64 whose bit i says whether array[index + i] is this byte, for the 64 bytes of a uint8 array from index on."""
 
         def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
             array_type, index_type, byte_type = signature.args
-            values = context.make_array(array_type)(context, builder, arguments[0])
-            place = builder.gep(values.data, [context.cast(builder, arguments[1], index_type, types.intp)])
-            vector = ir.VectorType(ir.IntType(8), 64)
-            block = builder.load(builder.bitcast(place, vector.as_pointer()), align=1)
+            place = context.cast(builder, arguments[1], index_type, types.intp)
             wanted = context.cast(builder, arguments[2], byte_type, types.uint8)
-            first = builder.insert_element(ir.Constant(vector, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
-            mask = ir.Constant(ir.VectorType(ir.IntType(32), 64), [ir.Constant(ir.IntType(32), 0)] * 64)
-            splat = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
-            return builder.bitcast(builder.icmp_unsigned("==", block, splat), ir.IntType(64))
+            return _equal(builder, context, array_type, arguments[0], place, wanted, 8, 64)
 
         return types.uint64(array, index, byte), generate
+
+    @intrinsic
+    def equal_words(typing_context, array, index, value):  # type: ignore[no-untyped-def]
+        """uint64 whose bit i says whether array[index + i] is this value, for the 16 entries of a uint32 array from index on."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            array_type, index_type, value_type = signature.args
+            place = context.cast(builder, arguments[1], index_type, types.intp)
+            wanted = context.cast(builder, arguments[2], value_type, types.uint32)
+            return builder.zext(_equal(builder, context, array_type, arguments[0], place, wanted, 32, 16), ir.IntType(64))
+
+        return types.uint64(array, index, value), generate

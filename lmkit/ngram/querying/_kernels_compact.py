@@ -233,7 +233,7 @@ def score_sentences(
     ids, offsets, first, last, begin, carry, ends, closed, layout, records, tables, pointers, samples, unigrams, first_child,
     log_prob, hit_length, back_off,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Score sentences first..last into the event arrays (see `_kernels_query.score_segments`); returns whether the trie is broken."""
+    """Score sentences first..last into the event arrays (see `_kernels_scoring.score_segments`); returns whether the trie is broken."""
     state, following = begin.copy(), begin.copy()
     broken = False
     for sentence in range(first, last):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ import numpy as np
 from lmkit.errors import FormatError
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.querying import _kernels_query as kernels
+from lmkit.ngram.querying import _kernels_scoring as scoring
 from lmkit.ngram.querying import layout
 from lmkit.ngram.smoothing.base import Estimates
 
@@ -131,6 +133,11 @@ class BackoffTrie:
     def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.word, self.nodes, self.leaves
 
+    @functools.cached_property
+    def _samples(self) -> np.ndarray:
+        """The kernel fills it in as it goes, so that scoring a sentence costs no more than it must; until then its pages take no memory."""
+        return np.zeros((len(self.word) >> scoring.SAMPLE_BITS) + 1, np.uint32)
+
     # -- asking ----------------------------------------------------------------------------------------------------------------------------
 
     def state_of(self, history: Sequence[int] | np.ndarray) -> int:
@@ -201,8 +208,8 @@ class BackoffTrie:
         def run(first: int) -> None:
             last = min(first + _SEGMENTS_A_TASK, count)
             self._refuse_if(
-                kernels.score_segments(
-                    ids, *segments, first, last, *self._arrays, self.order_start, detailed, log_prob, hit_length, back_off
+                scoring.score_segments(
+                    ids, *segments, first, last, *self._arrays, self.order_start, self._samples, detailed, log_prob, hit_length, back_off
                 )
             )
 

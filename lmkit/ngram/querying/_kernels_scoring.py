@@ -1,0 +1,183 @@
+"""Scoring whole texts: many sentences side by side, so that their cache misses overlap. The trie's arrays are those of `_kernels_query.py`.
+
+name      dtype     shape           what
+ids       int32     (N,)            words of a text, in the model's vocabulary
+starts, stops, events, states  int64 (S,)  segments of it: ids[starts[s]:stops[s]] is scored from states[s] on, into places from events[s]
+ends      bool      (S,)            whether </s> follows a segment
+samples   uint32    (T/16+1,)       words of every 16th node; 0, which is one of them too, until the word has been read, by whichever call
+lanes     int64     (LANES, 8)      the segments being scored, with the columns below; a row is a cache line
+
+A word costs a lane two turns. In the first its context's record is there, and where the context's children lie is found out: they, or of
+many those 16 among which the word must be, are fetched. In the second they are there: the word is found, or the lane backs off to a
+shorter context, whose record is fetched. All lanes take the same turn, so that nothing is left to guess for the processor but whether a
+word was found. Plain twin: tests/reference/ngram_twin.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lmkit._jit import inlined, kernel
+from lmkit.ngram.querying._kernels_query import LN10, ROOT, order_of
+from lmkit.numeric._kernels_machine import equal_words, lowest_one, prefetch
+
+LANES = 16  # as many misses in flight as a core has room for
+SAMPLE_BITS = 4  # a sample for each 2^4 nodes, and so many children are compared at once
+WINDOW = 1 << SAMPLE_BITS
+
+PLACE, STOP, END, EVENT, TARGET, CONTEXT, LOW, HIGH = range(8)  # END: 1 if </s> stands at STOP; LOW..HIGH: nodes that may be the word's
+
+
+@kernel
+def score_segments(
+    ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, samples,
+    detailed, log_prob, hit_length, back_off,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Score segments first..last of a text into the event arrays.
+
+    log_prob : float64, natural logarithm; where `detailed`, hit_length : int8, and back_off : float32, natural logarithm. Returns whether
+    the trie was found damaged; what was scored is then of no worth.
+
+    All in one, since each call that hands arrays over counts references to them, which threads would wait for; places are unsigned, since
+    others are checked for being counted from the end.
+    """
+    below, total = len(nodes) - 1, len(word)
+    sound = True
+    lanes = np.zeros((LANES, 8), np.int64)
+    paid = np.zeros(LANES, np.float64)
+    following = np.int64(first)
+    active = 0
+    taken = True
+    while taken and active < LANES:
+        following, taken = _take_segment(lanes, active, following, last, ids, starts, stops, events, states, ends)
+        active += taken
+    while active > 0:
+        for i in range(active):
+            lane = np.uint64(i)
+            context, target = lanes[lane, CONTEXT], lanes[lane, TARGET]
+            low, high = target, target + 1  # the empty context leads straight to the unigram
+            if context >= 0:
+                low, high = np.int64(nodes[np.uint64(context)].first_child), np.int64(nodes[np.uint64(context + 1)].first_child)
+                if not 0 <= low <= high <= total:
+                    sound = False
+                    low = high = np.int64(0)
+                if high - low > WINDOW:  # find those 16 among which the word must be: the samples lie close together, in the fast caches
+                    a, b = (low + WINDOW - 1) >> SAMPLE_BITS, (high + WINDOW - 1) >> SAMPLE_BITS
+                    while a < b:
+                        middle = np.uint64((a + b) >> 1)
+                        sample = np.int64(samples[middle])
+                        if sample == 0:
+                            sample = np.int64(word[middle << np.uint64(SAMPLE_BITS)])
+                            samples[middle] = sample
+                        if sample <= target:
+                            a = np.int64(middle) + 1
+                        else:
+                            b = np.int64(middle)
+                    low, high = max(low, (a - 1) << SAMPLE_BITS), min(high, a << SAMPLE_BITS)
+            lanes[lane, LOW], lanes[lane, HIGH] = low, high
+            prefetch(word, low)
+            if low < below:
+                prefetch(nodes, low)
+            else:
+                prefetch(leaves, low - below)
+        i = 0
+        while i < active:
+            lane = np.uint64(i)
+            context, target, low, high = lanes[lane, CONTEXT], lanes[lane, TARGET], lanes[lane, LOW], lanes[lane, HIGH]
+            among = np.uint64(1)  # a bit for each of low..high that is the word
+            if context >= 0 and low + WINDOW <= total:
+                among = equal_words(word, low, target) & ((np.uint64(1) << np.uint64(high - low)) - np.uint64(1))
+            elif context >= 0:
+                among = np.uint64(0)
+                for node in range(low, high):
+                    among |= np.uint64(word[node] == target) << np.uint64(node - low)
+            if among == 0:
+                place = np.uint64(context)
+                paid[lane] += nodes[place].log10_bow
+                state = np.int64(nodes[place].link)
+                limit = context
+            else:
+                node = low + np.int64(lowest_one(among))
+                limit = min(node, below)
+                if node < below:
+                    place = np.uint64(node)
+                    log10 = np.float64(nodes[place].log10_prob)
+                    state = np.int64(nodes[place].link)
+                    if nodes[place].first_child != nodes[np.uint64(node + 1)].first_child or nodes[place].log10_bow != 0:
+                        state, limit = node, node + 1  # is_state
+                else:
+                    place = np.uint64(node - below)
+                    log10 = np.float64(leaves[place].log10_prob)
+                    state = np.int64(leaves[place].link)
+                event = lanes[lane, EVENT]
+                log_prob[np.uint64(event)] = (log10 + paid[lane]) * LN10
+                if detailed:
+                    hit_length[event] = order_of(node, order_start)
+                    back_off[event] = paid[lane] * LN10
+                paid[lane] = 0.0
+                lanes[lane, EVENT] = event + 1
+                position = lanes[lane, PLACE] + 1
+                lanes[lane, PLACE] = position
+                if position < lanes[lane, STOP]:
+                    lanes[lane, TARGET] = ids[np.uint64(position)]
+                elif position < lanes[lane, STOP] + lanes[lane, END]:
+                    lanes[lane, TARGET] = 2
+                else:
+                    following, taken = _take_segment(lanes, lane, following, last, ids, starts, stops, events, states, ends)
+                    if not taken:  # the last lane takes this one's place
+                        active -= 1
+                        lanes[lane, :] = lanes[active, :]
+                        paid[lane] = paid[active]
+                        continue
+                    state, limit = lanes[lane, CONTEXT], np.int64(below)
+            if not ROOT <= state < limit:
+                sound = False
+                state = np.int64(ROOT)
+            lanes[lane, CONTEXT] = state
+            prefetch(nodes, state)
+            i += 1
+    return not sound
+
+
+@inlined
+def _take_segment(lanes, lane, following, last, ids, starts, stops, events, states, ends):  # type: ignore[no-untyped-def]
+    """Give a lane the next segment with something to score. Returns (the segment after it, whether there was one)."""
+    while following < last:
+        own = following
+        following += 1
+        end = np.int64(ends[own])
+        if starts[own] < stops[own] + end:
+            lanes[lane, PLACE], lanes[lane, STOP], lanes[lane, END] = starts[own], stops[own], end
+            lanes[lane, EVENT], lanes[lane, CONTEXT] = events[own], states[own]
+            lanes[lane, TARGET] = np.int64(ids[starts[own]]) if starts[own] < stops[own] else np.int64(2)
+            return following, True
+    return following, False
+
+
+@kernel
+def sum_events(log_prob, ids, offsets, ends, counts, sums):  # type: ignore[no-untyped-def]
+    """Add up scored sentences: counts int64 (4,) and sums float64 (3,) of known words, unknown ones (id 0) and ends; counts[3] counts
+    events of probability 0."""
+    event = 0
+    for sentence in range(len(offsets) - 1):
+        known = unknown = 0.0
+        strange = 0
+        length = offsets[sentence + 1] - offsets[sentence]
+        for place in range(offsets[sentence], offsets[sentence + 1]):
+            value = log_prob[event]
+            event += 1
+            counts[3] += value == -np.inf
+            if ids[place] == 0:
+                strange += 1
+                unknown += value
+            else:
+                known += value
+        counts[0] += length - strange
+        counts[1] += strange
+        sums[0] += known
+        sums[1] += unknown
+        if ends:
+            counts[2] += 1
+            counts[3] += log_prob[event] == -np.inf
+            sums[2] += log_prob[event]
+            event += 1
