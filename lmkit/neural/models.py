@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,14 +12,16 @@ from lmkit.neural import memory
 from lmkit.neural.batching import LONGER, BatchSource, ContiguousStreams, Sentences, TrainingText
 from lmkit.neural.interfaces import make_shards
 from lmkit.neural.language_model import NeuralLanguageModel
-from lmkit.neural.reading import score_apart, score_carried, score_streams
+from lmkit.neural.reading import hidden_rows, score_apart, score_carried, score_streams
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.recurrent import Architecture, RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
+from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 
 if TYPE_CHECKING:
     from lmkit._container import Container
+    from lmkit.neural.adapting import AdaptingCopy
     from lmkit.neural.writing import RecurrentWriter
 
 _VALIDATION_STREAMS = 16
@@ -152,6 +154,19 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         from lmkit.neural.writing import RecurrentWriter
 
         return RecurrentWriter(self, batch)
+
+    def adapting_copy(self, segment: int) -> AdaptingCopy:
+        """A copy that learns from what it reads, in pieces of at most `segment` tokens; for dynamic evaluation."""
+        from lmkit.neural.adapting import AdaptingCopy
+
+        self._check_fitted("network_")
+        return AdaptingCopy(self.network_, segment)
+
+    def hidden_rows(self, corpus: Any, state: Literal["reset", "carry"] = "reset") -> Iterator[np.ndarray]:
+        """What each event of a text is predicted from, in order: float32 (n, H) a piece, valid until the next. Parameters as of `score`."""
+        self._check_fitted("network_")
+        text = TrainingText.of(as_corpus(corpus, self.text_options_), self.vocabulary_)
+        return hidden_rows(self.network_, text, state == "carry")
 
     def hidden(self, state: RecurrentState) -> np.ndarray:
         """Output of the last layer, float32 (batch, H)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
 from lmkit.neural.batching import Batch, TrainingText, in_shard_order, padded_batches
-from lmkit.neural.interfaces import Workers, make_shards
+from lmkit.neural.interfaces import Shard, Workers, make_shards
 
 _ROWS = 1024  # rows of a piece: enough for whole tiles, few enough that the output layer's scores stay small
 
@@ -19,6 +20,7 @@ class StatefulNetwork(Protocol):
     def begin_states(self, states: list[tuple[np.ndarray, ...]]) -> None: ...
     def pack_for_reading(self) -> None: ...
     def room_for(self, rows: int, texts: int, shards: int) -> None: ...
+    def read(self, ids: np.ndarray, states: list[tuple[np.ndarray, ...]], shard: Shard) -> np.ndarray: ...
     def score_step(self, batch: Batch, states: list[tuple[np.ndarray, ...]], workers: Workers) -> np.ndarray: ...
 
 
@@ -72,3 +74,20 @@ def score_apart(network: StatefulNetwork, text: TrainingText, workers: Workers, 
             real = places >= 0
             scores[places[real]] = network.score_step(batch, states, workers)[real]
     return scores
+
+
+def hidden_rows(network: StatefulNetwork, text: TrainingText, carry: bool) -> Iterator[np.ndarray]:
+    """What every event of `text.stream` is predicted from, in order, (n, H) a piece; each is valid until the next.
+
+    carry : the state goes on from sentence to sentence; else each begins anew.
+    """
+    borders = np.array([0, len(text.stream)]) if carry else np.unique(text.offsets)
+    network.room_for(_ROWS // 2, 1, 1)
+    network.pack_for_reading()
+    states = network.zero_states(1)
+    for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+        network.begin_states(states)
+        inputs = np.concatenate([[text.begin_id], text.stream[begin : end - 1]]).astype(np.int32)
+        for first in range(0, len(inputs), _ROWS // 2):
+            piece = inputs[first : first + _ROWS // 2]
+            yield network.read(piece, states, make_shards(len(piece), 1, 1)[0])
