@@ -37,6 +37,7 @@ COMMANDS: dict[str, Row] = {
     "perplexity": Row("perplexity", "Score a text under a model and print the accounting."),
     "compare": Row("compare", "Compare language models of any family on one text."),
     "diff": Row("diff", "Show the words and sentences on which two models differ most."),
+    "sweep": Row("sweep", "Train with every combination of some options, and list the best."),
     "score": Row("score", "Write what a model says of every token of a text, to be compared later."),
     "filter": Row("filter", "Keep, cut or rank the lines of a text by their perplexity under a model."),
     "predict": Row("predict", "Print the most probable next words after a prompt."),

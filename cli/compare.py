@@ -284,7 +284,7 @@ def _trained(
     for number, part in enumerate(growing_texts(texts, wanted) if sizes is not None else [texts]):
         if sizes is not None:
             output.note(f"On {len(part.train):,} words:")
-        with _folder(keep if keep is None or len(wanted) == 1 else keep / str(wanted[number])) as folder:
+        with models_folder(keep if keep is None or len(wanted) == 1 else keep / str(wanted[number])) as folder:
             found.append((len(part.train), _train_and_compare(entries, part, folder, budget.part(len(wanted) - number), oracle, settings)))
     last = found[-1][1]
     return dataclasses.replace(last, curves=curves_of(found)) if len(found) > 1 else last
@@ -337,7 +337,7 @@ def _say_plan(texts: Texts, entries: Sequence[Entry], budget: Budget) -> None:
 
 
 @contextlib.contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
+def models_folder(keep: Path | None) -> Iterator[Path]:
     """Where the models go: the folder that is kept, or one that vanishes."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="lmkit-compare-") as folder:
