@@ -23,12 +23,13 @@ from typing import Any
 
 import numba
 from numba.core import caching
+from numba.core.runtime import rtsys
 
 from lmkit import paths
 
 
 def _load_numba_without_scipy() -> None:
-    """Numba asks for SciPy's linear algebra when it runs its first kernel, only to know whether it is there; loading it takes 0.2 s.
+    """Numba asks for SciPy's linear algebra when it first compiles a kernel, only to know whether it is there; loading it takes 0.2 s.
 
     Here the question is answered without loading it. A kernel that multiplies matrices still makes Numba load it when it is compiled.
     """
@@ -45,9 +46,6 @@ def _load_numba_without_scipy() -> None:
     arraymath.ensure_blas = ask
     arraymath._HAVE_BLAS = importlib.util.find_spec("scipy") is not None
 
-
-with contextlib.suppress(ImportError, AttributeError):  # another version of Numba: it loads SciPy as it likes
-    _load_numba_without_scipy()
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -118,6 +116,20 @@ class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
     _impl_class = _KernelCacheImpl
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The kernel from the cache, or None.
+
+        Numba would first read all its declarations, which takes 0.25 s: compiling needs them, machine code only the runtime's functions.
+        """
+        found = None
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            found = self._load_overload(sig, target_context)
+        if found is None:
+            with contextlib.suppress(ImportError, AttributeError):  # another version of Numba: it loads SciPy as it likes
+                _load_numba_without_scipy()
+        return found
+
     def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError):  # a full disk: what could not be kept is compiled again next time
             super().save_overload(sig, data)
@@ -128,19 +140,28 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     The caller converts dtype and contiguity once, so that each kernel has few specialisations.
     """
-    return _compiled(function, inline=False)
+    return _compiled(function, inline=False, counted=True)
+
+
+def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `kernel`, for one that makes no arrays: without Numba's reference counts.
+
+    Numba counts an array each time a loop takes it out of a named tuple. The counts are atomic, so they cost a quarter of the time of short
+    loops, and more where threads share the arrays.
+    """
+    return _compiled(function, inline=False, counted=False)
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `kernel`, for the body of a loop that another kernel calls: always put in the caller's place.
+    """As `uncounted`, for the body of a loop that another kernel calls: always put in the caller's place.
 
     An array is handed over as seven numbers, so a call with many of them costs more than a short body.
     """
-    return _compiled(function, inline=True)
+    return _compiled(function, inline=True, counted=False)
 
 
-def _compiled(function: Callable[..., Any], inline: bool) -> Callable[..., Any]:
-    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=inline)(function)
+def _compiled(function: Callable[..., Any], inline: bool, counted: bool) -> Callable[..., Any]:
+    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=inline, _nrt=counted)(function)
     if not numba.config.DISABLE_JIT:
         with contextlib.suppress(RuntimeError):  # no writable folder: compile anew in each process
             dispatcher._cache = _KernelCache(function)

@@ -86,14 +86,19 @@ print(len(kernels), sum(len(kernel.signatures) for kernel in kernels))
     assert int(compiled) == 0
 
 
-def test_a_kernel_runs_without_scipy_and_numba_still_finds_it():
-    script = (
-        "import sys, numba, numpy as np, lmkit._jit\n"
-        "assert numba.njit(lambda values: values.sum())(np.ones(3)) == 3\n"
-        "print('scipy.linalg' in sys.modules)\n"
-        "from numba.np.linalg import ensure_blas\n"
-        "ensure_blas()\n"
-        "print('scipy.linalg' in sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True"]
+LOADED = """
+import sys
+import numba, numpy as np
+from lmkit._kernels_caller import caller
+print(caller(10), *(name in sys.modules for name in ("scipy.linalg", "numba.np.arraymath")))
+numba.njit(lambda a: a @ a)(np.eye(2))
+print("scipy.linalg" in sys.modules, caller(2.5))
+"""
+
+
+def test_a_kernel_runs_without_scipy_and_a_cached_one_without_numba_s_declarations(tmp_path: Path) -> None:
+    root = package(tmp_path)
+    clean = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(root / "cache")}
+    for compiled in (True, False):
+        done = subprocess.run([sys.executable, "-c", LOADED], env=clean, cwd=root, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["21", "False", str(compiled), "True", "6.0"]
