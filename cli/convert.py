@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading, vectors
+from lmkit_cli import convert_torch, options, output, reading, vectors
 
 if TYPE_CHECKING:
     from lmkit import NgramLanguageModel
@@ -98,6 +98,10 @@ def command(
     restrict: Annotated[
         int | None, typer.Option("--restrict", help="Vectors: only the so many most frequent words.", min=1, show_default="all words")
     ] = None,
+    words: Annotated[
+        Path | None, typer.Option("--words", help="PyTorch's .pt: the words, one a line in the order of the ids.", show_default=False)
+    ] = None,
+    unit: options.UnitOption = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -113,9 +117,21 @@ def command(
     Of word vectors .vectors is lmkit's own, .bin and .txt are word2vec's binary and text, .vec is fastText's text, .npz NumPy's,
     .safetensors a static embedding with tokenizer.json beside it, .tsv TensorBoard's projector with its metadata beside it. --to fasttext
     writes fastText's .bin, --to glove text without a header, --to sentence-transformers and --to model2vec folders.
+
+    A .pt of PyTorch (the state dict of an Embedding, an LSTM, GRU or RNN, and a Linear) becomes a recurrent model with --words, and a
+    recurrent model a .pt; both need torch.
     """
-    own, foreign = _formats_of(target, to)
     path = vectors.path_of_any(source)
+    if path.suffix in convert_torch.ENDINGS:
+        reading.check_output(target)
+        convert_torch.read(path, target, words, reading.text_options(str(path), unit=unit), json)
+        return
+    if words is not None or unit is not None:
+        raise UsageError("--words and --unit tell what the ids of a PyTorch state dict stand for; leave them out for other models.")
+    if target.suffix in convert_torch.ENDINGS:
+        _write_torch(path, target, json)
+        return
+    own, foreign = _formats_of(target, to)
     if target.exists() and path.exists() and target.samefile(path):
         raise UsageError(f"{target}: is the model to read as well; name another file to write.")
     if (compact or quantize is not None) and own != Format.lm:
@@ -140,7 +156,16 @@ def command(
         return
     if restrict is not None:
         raise UsageError("--restrict takes the most frequent words of word vectors; n-gram models are made smaller by lmkit prune.")
+    if not isinstance(model, lmkit.NgramLanguageModel):
+        raise UsageError(f"{path}: holds a {type(model).__name__}; n-gram models alone have other formats, and recurrent ones .pt.")
     _write_ngrams(model, path, target, _for_kind(own, target, "an n-gram model"), compact, quantize, held_out, json)
+
+
+def _write_torch(path: Path, target: Path, json: bool) -> None:
+    from lmkit_cli import inspected
+
+    reading.check_output(target)
+    convert_torch.write(inspected.recurrent(str(path)), target, json)
 
 
 def _write_vectors(vectors: WordVectors, path: Path, target: Path, form: Format, writing: Any, json: bool) -> None:

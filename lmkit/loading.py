@@ -54,6 +54,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         from lmkit.ngram.formats.kenlm_binary import read_kenlm_binary
 
         return read_kenlm_binary(path)
+    if _is_torch_file(path):
+        raise FormatError(f"{path}: is a file of PyTorch; make a model of its state dict: lmkit convert {path} model.lm --words WORDS.txt.")
     vectors = _foreign_vectors(path)
     if vectors is None:
         raise FormatError(
@@ -75,6 +77,15 @@ def is_model(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as one of the model files that `load` opens, word vectors in others' formats left out."""
     path = Path(path)
     return path.is_file() and (is_container(path) or _is_arpa(path) or _begins_as_kenlm(path))
+
+
+def _is_torch_file(path: Path) -> bool:
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\3\4":
+            return False
+    from lmkit.neural.torch_files import is_torch_file
+
+    return is_torch_file(path)
 
 
 def _begins_as_kenlm(path: Path) -> bool:

@@ -177,16 +177,18 @@ def test_characters_and_bytes_of_right_to_left_text(unit: str) -> None:
 
 
 @pytest.mark.peers
-def test_pytorch_gives_the_same_log_probabilities(tmp_path: Path, model: RecurrentLanguageModel) -> None:
+@pytest.mark.parametrize(("cell", "module"), [("lstm", "LSTM"), ("gru", "GRU"), ("elman", "RNN"), ("elman-relu", "RNN")])
+def test_pytorch_gives_the_same_log_probabilities(tmp_path: Path, cell: str, module: str) -> None:
     torch = pytest.importorskip("torch")
     safetensors = pytest.importorskip("safetensors.numpy")
+    model = RecurrentLanguageModel(Architecture(cell=cell, layers=2, hidden=9, embedding=5), RECIPE, threads=2).fit(words(80))
     model.save(tmp_path / "m.safetensors")
     tensors = {name: torch.from_numpy(value) for name, value in safetensors.load_file(tmp_path / "m.safetensors").items()}
-    lstm = torch.nn.LSTM(5, 9, 2)
-    lstm.load_state_dict({name.removeprefix("rnn."): value for name, value in tensors.items() if name.startswith("rnn.")})
+    rnn = getattr(torch.nn, module)(5, 9, 2, **({"nonlinearity": "relu"} if cell == "elman-relu" else {}))
+    rnn.load_state_dict({name.removeprefix("rnn."): value for name, value in tensors.items() if name.startswith("rnn.")})
     events = model.score(words(15, 2), state="carry")
     inputs = torch.from_numpy(np.concatenate([[2], events.token_ids[:-1]])).long()
-    hidden = lstm(tensors["encoder.weight"][inputs])[0]
+    hidden = rnn(tensors["encoder.weight"][inputs])[0]
     scores = torch.log_softmax(hidden @ tensors["decoder.weight"].T + tensors["decoder.bias"], -1)
     expected = scores[torch.arange(len(inputs)), torch.from_numpy(events.token_ids).long()].detach().numpy()
     np.testing.assert_allclose(events.log_probabilities, expected, atol=2e-5)
