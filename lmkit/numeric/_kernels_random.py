@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import uncounted
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, SplitMix64's step
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
 
-@kernel
+@uncounted
 def mix64(value):
     """SplitMix64's output function: a bijection of 64 bits."""
     value = (value ^ (value >> np.uint64(30))) * _FIRST
@@ -23,26 +23,26 @@ def mix64(value):
     return value ^ (value >> np.uint64(31))
 
 
-@kernel
+@uncounted
 def draw(key, counter):
     """64 random bits: output `counter` (uint64, from 0) of the stream `key` (uint64)."""
     return mix64(key + (counter + np.uint64(1)) * GOLDEN)
 
 
-@kernel
+@uncounted
 def subkey(key, number):
     """The key of stream `number` (uint64) among those under `key`."""
     return mix64(mix64(key ^ _FIRST) + (number + np.uint64(1)) * GOLDEN)
 
 
-@kernel
+@uncounted
 def below(bits, bound):
     """An int64 in [0, bound) from 64 random bits; bound < 2^32. Its upper 32 bits decide (Lemire 2019, without rejection: bias below
     bound / 2^32)."""
     return np.int64(((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
-@kernel
+@uncounted
 def alias_draw(table, bits):
     """An index drawn from an alias table (see alias.py) by 64 random bits: the upper 32 choose the cell, the lower 32 the side."""
     cell = ((bits >> np.uint64(32)) * np.uint64(table.size)) >> np.uint64(32)

@@ -25,7 +25,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import uncounted
 
 LANES = 16
 
@@ -39,6 +39,9 @@ if numba.config.DISABLE_JIT:
 
     def load16(array, index):
         return array[index : index + 16].copy()
+
+    def broadcast16(array, index):
+        return np.full(16, array[index], np.float32)
 
     def store16(array, index, value):
         array[index : index + 16] = value
@@ -174,6 +177,16 @@ else:
         def generate(context, builder, signature, arguments):
             pointer = _pointer(context, builder, signature.args[0], arguments[0], signature.args[1], arguments[1], _FLOATS)
             return builder.load(pointer, align=4)
+
+        return float32x16(array, index), generate
+
+    @intrinsic
+    def broadcast16(typing_context, array, index):
+        """array[index], an index from 0, in all lanes. An index that might count from the end would cost more than the load."""
+
+        def generate(context, builder, signature, arguments):
+            pointer = _pointer(context, builder, signature.args[0], arguments[0], signature.args[1], arguments[1], ir.FloatType())
+            return _splat(builder, builder.load(pointer, align=4), _FLOATS)
 
         return float32x16(array, index), generate
 
@@ -322,7 +335,7 @@ else:
 _EXP2 = (1.0, 0.6931472, 0.24022651, 0.05550411, 0.009618129, 0.0013333558, 0.00015403530)
 
 
-@kernel
+@uncounted
 def exp16(x):
     """e^x lane by lane, relative error below 3e-7 + 6e-8 |x|; x is clipped to +-87, where float32 ends."""
     x = mul16(min16(max16(x, splat16(-87.0)), splat16(87.0)), splat16(1.4426950408889634))
@@ -337,13 +350,13 @@ def exp16(x):
     return floats16(addi16(bits16(p), shli16(toint16(whole), splati16(23))))
 
 
-@kernel
+@uncounted
 def fraction16(x):
     """The fraction of positive normal numbers, in [1, 2), lane by lane; `exponent16` gives the power of two that belongs to it."""
     return floats16(ori16(andi16(bits16(x), splati16(0x7FFFFF)), splati16(0x3F800000)))
 
 
-@kernel
+@uncounted
 def exponent16(x):
     """int32 lanes: e where x = fraction * 2^e."""
     return subi16(shri16(bits16(x), splati16(23)), splati16(127))

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import inlined, kernel
+from lmkit._jit import inlined, uncounted
 from lmkit.embeddings.training._kernels_hidden import (
     add_to_rows,
     bag_scale,
@@ -60,7 +60,7 @@ class BagBlock(NamedTuple):
 
     targets : int64 (2, T + 12), first floats of output rows, those of a pair together. signs : float32 (2, T + 28), +1 or -1 for each.
     ends : int64 (2, 2w + 2), where the targets of each pair end.
-    rows : int64 (2, R), first floats of input rows.
+    rows : int64 (2, R), first floats of input rows. pairs, sizes : int64 (2,), how many pairs and members there are.
     pools : int64 (2, POOL), rows of the negatives; pooled : int64 (3,): 1 for pools or 0 for draws of its own for each pair, the number of
     the pool in use, the next negative of the other one to be prefetched.
     steps : float32 (T + 28,). masks : see _kernels_hidden. hidden, error : float32 (stride,).
@@ -76,9 +76,11 @@ class BagBlock(NamedTuple):
     masks: np.ndarray
     hidden: np.ndarray
     error: np.ndarray
+    pairs: np.ndarray
+    sizes: np.ndarray
 
 
-@kernel
+@uncounted
 def _fill_pool(noise, key, number, pool):
     """The negatives of a pool: draws of its own number, wherever a stretch begins."""
     for i in range(POOL):
@@ -114,7 +116,7 @@ def _pooled_negative(pool, slot, positive, size):
 
 
 @inlined
-def _lay_pair(noise, paths, word, base, counter, output, stride, targets, signs, at, pool):
+def _lay_pair(noise, paths, word, base, counter, output, stride, targets, signs, at, pools, pool):
     """The targets by which a word is predicted, at targets[at:], prefetched. Returns (where they end, number of the next draw)."""
     if noise.negative == 0:
         length = lay_path(paths, word, stride, stride, output, targets[at:])
@@ -123,13 +125,13 @@ def _lay_pair(noise, paths, word, base, counter, output, stride, targets, signs,
     targets[at] = word * stride
     signs[at] = np.float32(1)
     prefetch_row(output, word * stride, stride)
-    if pool.size > 0:
+    if pool >= 0:
         bits = np.uint64(0)
         for i in range(noise.negative):
             if i & 7 == 0:
                 bits = draw(base, np.uint64(counter))
                 counter += 1
-            row = _pooled_negative(pool, np.int64(bits & np.uint64(POOL - 1)), word, noise.table.size)
+            row = _pooled_negative(pools[pool], np.int64(bits & np.uint64(POOL - 1)), word, noise.table.size)
             bits >>= np.uint64(8)
             targets[at + 1 + i] = row * stride
             signs[at + 1 + i] = np.float32(-1)
@@ -154,11 +156,11 @@ def _lay_rows(members, word, input, stride, rows, at):
 
 @inlined
 def _pool_of(noise, key, place, output, stride, block):
-    """The pool that the pairs at a place draw from; empty where each draws its own."""
+    """Which pool the pairs at a place draw from, -1 where each draws its own."""
     if block.pooled[0] == 0:
-        return block.pools[0][:0]
+        return np.int64(-1)
     _open_pool(noise, key, place, output, stride, block)
-    return block.pools[(place // POOL_TOKENS) & 1]
+    return (place // POOL_TOKENS) & 1
 
 
 @inlined
@@ -173,7 +175,9 @@ def _lay_skipgram(key, noise, paths, windows, members, kept, centre, input, outp
     at = 0
     for i in range(left, right):
         if i != centre:
-            at, counter = _lay_pair(noise, paths, np.int64(kept.row[i]), base, counter, output, stride, targets, signs, at, pool)
+            at, counter = _lay_pair(
+                noise, paths, np.int64(kept.row[i]), base, counter, output, stride, targets, signs, at, block.pools, pool
+            )
             ends[pairs] = at
             pairs += 1
     if at > 0:
@@ -192,7 +196,9 @@ def _lay_cbow(key, noise, paths, windows, members, kept, centre, input, output, 
             size = _lay_rows(members, kept.row[i], input, stride, rows, size)
     word = np.int64(kept.row[centre])
     pool = _pool_of(noise, key, kept.place[centre], output, stride, block)
-    end, _ = _lay_pair(noise, paths, word, kept.base[centre], np.int64(1), output, stride, block.targets[side], block.signs[side], 0, pool)
+    end, _ = _lay_pair(
+        noise, paths, word, kept.base[centre], np.int64(1), output, stride, block.targets[side], block.signs[side], 0, block.pools, pool
+    )
     block.ends[side, 0] = end
     if end > 0:
         pad_targets(block.targets[side], end)
@@ -232,7 +238,7 @@ def _train_bag(block, side, pairs, size, together, bag, sigmoid, step, input, ou
     return product, exponents
 
 
-@kernel
+@uncounted
 def train_bags(
     text, key, start, stop, rate, windows, cbow, together, noise, paths, bag, sigmoid, members, input, output, stride, kept, block, stats
 ):
@@ -244,8 +250,8 @@ def train_bags(
     exponents = splati16(0)
     trained = 0
     centres = 0
-    pairs = np.zeros(2, np.int64)
-    sizes = np.zeros(2, np.int64)
+    pairs = block.pairs
+    sizes = block.sizes
     block.pooled[1] = -2
     begin(text, key, start, kept)
     for chunk in range(start, stop, CHUNK):

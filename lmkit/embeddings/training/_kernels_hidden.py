@@ -24,10 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import inlined, kernel
+from lmkit._jit import inlined, uncounted
 from lmkit.numeric._kernels_simd import (
     add16,
     addi16,
+    broadcast16,
     div16,
     exp16,
     exponent16,
@@ -75,7 +76,7 @@ class SigmoidTable(NamedTuple):
     skip: int
 
 
-@kernel
+@uncounted
 def bag_scale(wanted, count):
     return np.float32(1.0) / np.float32(count) if wanted else np.float32(1.0)
 
@@ -87,7 +88,7 @@ def pad_targets(targets, count):
         targets[i] = targets[0]
 
 
-@kernel
+@uncounted
 def _look_up_steps(sigmoid, rate, signs, group, steps, count):
     """steps hold s x of the targets from `group` on; write rate s sigma(-s x) by the table, which is for x."""
     for i in range(16):
@@ -137,22 +138,22 @@ def _take_steps(hidden, error, output, stride, targets, group, count, steps):
         e0 = load16(error, column)
         e1 = e2 = e3 = zeros16()
         for i in range(0, count, 4):  # four sums, since one would wait for itself; the last may meet padding, whose steps are 0
-            g = splat16(steps[i])
+            g = broadcast16(steps, i)
             at = targets[group + i] + column
             v = load16(output, at)
             e0 = fma16(g, v, e0)
             store16(output, at, fma16(g, x, v))
-            g = splat16(steps[i + 1])
+            g = broadcast16(steps, i + 1)
             at = targets[group + i + 1] + column
             v = load16(output, at)
             e1 = fma16(g, v, e1)
             store16(output, at, fma16(g, x, v))
-            g = splat16(steps[i + 2])
+            g = broadcast16(steps, i + 2)
             at = targets[group + i + 2] + column
             v = load16(output, at)
             e2 = fma16(g, v, e2)
             store16(output, at, fma16(g, x, v))
-            g = splat16(steps[i + 3])
+            g = broadcast16(steps, i + 3)
             at = targets[group + i + 3] + column
             v = load16(output, at)
             e3 = fma16(g, v, e3)

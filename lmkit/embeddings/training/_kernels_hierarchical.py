@@ -24,11 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import inlined, kernel
+from lmkit._jit import inlined, uncounted
 from lmkit.embeddings.training._kernels_hidden import pad_targets, train_targets
-from lmkit.embeddings.training._kernels_skipgram import GROUP, loss_of, steps_of_pair
+from lmkit.embeddings.training._kernels_skipgram import GROUP, loss_of, score_pair, steps_of_scores
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
-from lmkit.numeric._kernels_simd import add16, fma16, load16, prefetch_row, splat16, splati16, store16, zeros16
+from lmkit.numeric._kernels_simd import add16, broadcast16, fma16, load16, prefetch_row, splat16, splati16, store16, zeros16
 
 
 class Paths(NamedTuple):
@@ -43,7 +43,7 @@ class PathBlock(NamedTuple):
     """Scratch for windows of w words on a side and paths of P nodes at most.
 
     targets : int64 (2, P + 12), nodes on the path of this centre and of the next: their rows, or first floats where trained one by one.
-    contexts : int64 (2w + 1,), first float of each context row. old : float32 (32 w + 16,).
+    lengths : int64 (2,), of those paths. contexts : int64 (2w + 1,), first float of each context row. old : float32 (32 w + 16,).
     steps : float32 ((P / 6 + 1) (w + 1) 16 + 28,).
     pair_masks : float32 (2 * 7 * 16,), which lanes are in use, at 16 * (7 * (two contexts) + nodes).
     pair_signs : float32 ((P / 6 + 1) * 16,), s of each group of six nodes, in lanes [j] and [6 + j].
@@ -59,6 +59,7 @@ class PathBlock(NamedTuple):
     signs: np.ndarray
     masks: np.ndarray
     error: np.ndarray
+    lengths: np.ndarray
 
 
 _HOT = 3  # nodes below the root that are always in the cache
@@ -117,8 +118,8 @@ def _take_pair_steps(input, output, stride, contexts, count, targets, groups, st
             d0 = d1 = d2 = d3 = d4 = d5 = zeros16()
             for i in range(count):
                 at = group * room + 16 * (i >> 1) + GROUP * (i & 1)
-                g0, g1, g2 = splat16(steps[at]), splat16(steps[at + 1]), splat16(steps[at + 2])
-                g3, g4, g5 = splat16(steps[at + 3]), splat16(steps[at + 4]), splat16(steps[at + 5])
+                g0, g1, g2 = broadcast16(steps, at), broadcast16(steps, at + 1), broadcast16(steps, at + 2)
+                g3, g4, g5 = broadcast16(steps, at + 3), broadcast16(steps, at + 4), broadcast16(steps, at + 5)
                 x = load16(old, 16 * i)
                 d0 = fma16(g0, x, d0)
                 d1 = fma16(g1, x, d1)
@@ -143,7 +144,7 @@ def _take_pair_steps(input, output, stride, contexts, count, targets, groups, st
             store16(output, t5, add16(load16(output, t5), d5))
 
 
-@kernel
+@uncounted
 def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, input, output, stride, kept, block, stats):
     """Train on the tokens [start, stop) of an epoch whose draws have this key."""
     room = 16 * ((block.contexts.size + 1) >> 1)
@@ -151,7 +152,7 @@ def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, in
     exponents = splati16(0)
     pairs = 0
     centres = 0
-    lengths = np.zeros(2, np.int64)
+    lengths = block.lengths
     begin(text, key, start, kept)
     for chunk in range(start, stop, CHUNK):
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
@@ -178,12 +179,9 @@ def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, in
             groups = (length + GROUP - 1) // GROUP
             _label_pairs(paths, kept.row[centre], block.pair_signs)
             for group in range(groups):
-                size = min(GROUP, length - GROUP * group)
-                sign = load16(block.pair_signs, 16 * group)
                 for i in range(0, count, 2):
                     two = 1 if i + 1 < count else 0
-                    mask = load16(block.pair_masks, 16 * (7 * two + size))
-                    product, exponents = steps_of_pair(
+                    score_pair(
                         input,
                         output,
                         stride,
@@ -191,14 +189,16 @@ def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, in
                         block.contexts[i + two],
                         targets,
                         GROUP * group,
-                        mask,
-                        sign,
-                        step,
                         block.steps,
                         group * room + 8 * i,
-                        product,
-                        exponents,
                     )
+            for group in range(groups):
+                size = min(GROUP, length - GROUP * group)
+                sign = load16(block.pair_signs, 16 * group)
+                for i in range(0, count, 2):
+                    two = 1 if i + 1 < count else 0
+                    mask = load16(block.pair_masks, 16 * (7 * two + size))
+                    product, exponents = steps_of_scores(block.steps, group * room + 8 * i, mask, sign, step, product, exponents)
             _take_pair_steps(input, output, stride, block.contexts, count, targets, groups, block.steps, room, block.old)
     stats[0] += stop - start
     stats[1] += centres
@@ -206,7 +206,7 @@ def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, in
     stats[3] += loss_of(product, exponents, block.steps)
 
 
-@kernel
+@uncounted
 def train_skipgram_hierarchical_singly(text, key, start, stop, rate, windows, paths, sigmoid, input, output, stride, kept, block, stats):
     """As `train_skipgram_hierarchical`, but a context word meets the nodes as the one before it left them; sigma may be a table."""
     product = splat16(1.0)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import uncounted
 from lmkit.numeric._kernels_simd import (
     add16,
     exp16,
@@ -32,7 +32,7 @@ from lmkit.numeric._kernels_simd import (
 DIRECTIONS = 16
 
 
-@kernel
+@uncounted
 def _scales(way, threads):
     """(1 - e^(-T n w)) / (T (1 - e^(-n w))) lane by lane for n w given: the mean of e^(-j n w) over j = 0 .. T - 1, which never cancels."""
     one = splat16(1.0)
@@ -43,7 +43,7 @@ def _scales(way, threads):
     return mul16(total, splat16(np.float32(1.0) / np.float32(threads)))
 
 
-@kernel
+@uncounted
 def merge_rows(merged, replicas, threads, steps, basis, ways, stride, first, last, change):
     """For rows first <= r < last: the sum of the threads' changes, each of its components scaled, is added to what all had before."""
     size = merged.size
@@ -89,7 +89,7 @@ def merge_rows(merged, replicas, threads, steps, basis, ways, stride, first, las
                 store16(replicas, thread * size + begin + column, new)
 
 
-@kernel
+@uncounted
 def add_moment(matrix, weights, stride, first, last, moment):
     """moment += sum over rows first <= r < last of weights[r] * row row^T, its upper half in tiles of 16 columns."""
     for low in range(0, stride, 16):

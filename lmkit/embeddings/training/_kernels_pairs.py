@@ -20,12 +20,12 @@ row |
 | input, output | float32 | (V * stride,) | rows of `stride` floats, a multiple of 16; columns above the dimension are 0 |
 | stats  | float64 | (4,)  | added to: words read, centres trained, predictions (pairs, or windows for CBOW), loss (nats) |
 
-Scratch of `Work` (w = reach of a window, G = groups of six targets of a prediction):
+Scratch of `Work` (w = reach of a window, G = groups of six targets of a prediction, P = max(2 w + 1, DRAWN)):
 
 | name     | dtype   | shape | holds |
 |----------|---------|-------|-------|
-| targets  | int64   | ((2 w + 1) * 6 G,) | rows of the targets of each prediction of a centre (CBOW: of this centre and the next) |
-| counts   | int64   | (2 w + 1,) | how many of them there are; what stands behind repeats the first |
+| targets  | int64   | (P * 6 G,) | rows of the targets of each prediction of a centre (CBOW: of DRAWN centres) |
+| counts   | int64   | (P,) | how many of them there are; what stands behind repeats the first |
 | contexts | int64   | (2 w + 1,) | first float of each context row |
 | hidden, error | float32 | (stride,) | for CBOW h; the error |
 | steps    | float32 | (16 G,) | 16 for each group, of which the first 6 are in use |
@@ -41,14 +41,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import inlined, kernel
+from lmkit._jit import inlined, uncounted
 from lmkit.embeddings.training._kernels_hidden import add_to_rows, bag_scale, mean_of_rows
 from lmkit.embeddings.training._kernels_skipgram import GROUP, loss_of
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
+from lmkit.numeric._kernels_machine import prefetch
 from lmkit.numeric._kernels_random import alias_draw, draw
 from lmkit.numeric._kernels_simd import (
     add16,
     addi16,
+    broadcast16,
     div16,
     exp16,
     exponent16,
@@ -65,6 +67,8 @@ from lmkit.numeric._kernels_simd import (
     zeros16,
 )
 
+DRAWN = 64
+"""CBOW's centres whose negatives are drawn together: one draw need not wait for the table to come from memory before the next begins."""
 _TRIES = 32  # draws of a negative before the next row is taken instead
 
 
@@ -119,7 +123,7 @@ def draw_targets(negatives, base, counter, positive, targets, at, room):
     return count, counter
 
 
-@kernel
+@uncounted
 def _look_up(sigmoid, rate, steps, at, count, first_is_positive):
     """steps[at:at+count] hold x; write rate * (label - sigma(x)) by a table."""
     for i in range(at, at + count):
@@ -169,8 +173,11 @@ def score_group(vectors, h, output, stride, begin_at, group, count, work, sigmoi
 
 
 @inlined
-def step_group(vectors, h, output, stride, begin_at, group, work):
-    """error += sum of step * output[t], output[t] += step * h, for six targets; the first group begins the error."""
+def step_group(vectors, h, output, stride, begin_at, group, work, ahead):
+    """error += sum of step * output[t], output[t] += step * h, for six targets, while those at `ahead` are fetched.
+
+    The first group begins the error.
+    """
     here = begin_at + group
     t0 = work.targets[here] * stride
     t1 = work.targets[here + 1] * stride
@@ -179,13 +186,25 @@ def step_group(vectors, h, output, stride, begin_at, group, work):
     t4 = work.targets[here + 4] * stride
     t5 = work.targets[here + 5] * stride
     at = 16 * (group // GROUP)
-    g0 = splat16(work.steps[at])
-    g1 = splat16(work.steps[at + 1])
-    g2 = splat16(work.steps[at + 2])
-    g3 = splat16(work.steps[at + 3])
-    g4 = splat16(work.steps[at + 4])
-    g5 = splat16(work.steps[at + 5])
+    g0 = broadcast16(work.steps, at)
+    g1 = broadcast16(work.steps, at + 1)
+    g2 = broadcast16(work.steps, at + 2)
+    g3 = broadcast16(work.steps, at + 3)
+    g4 = broadcast16(work.steps, at + 4)
+    g5 = broadcast16(work.steps, at + 5)
+    p0 = work.targets[ahead + group] * stride
+    p1 = work.targets[ahead + group + 1] * stride
+    p2 = work.targets[ahead + group + 2] * stride
+    p3 = work.targets[ahead + group + 3] * stride
+    p4 = work.targets[ahead + group + 4] * stride
+    p5 = work.targets[ahead + group + 5] * stride
     for column in range(0, stride, 16):
+        prefetch(output, p0 + column)
+        prefetch(output, p1 + column)
+        prefetch(output, p2 + column)
+        prefetch(output, p3 + column)
+        prefetch(output, p4 + column)
+        prefetch(output, p5 + column)
         x = load16(vectors, h + column)
         even = mul16(g0, load16(output, t0 + column))
         odd = mul16(g1, load16(output, t1 + column))
@@ -207,22 +226,16 @@ def step_group(vectors, h, output, stride, begin_at, group, work):
 
 
 @inlined
-def _predict(vectors, h, output, stride, begin_at, count, work, sigmoid, rate, product, exponents):
+def _predict(vectors, h, output, stride, begin_at, count, work, ahead, sigmoid, rate, product, exponents):
     """All groups of a prediction: first the steps, then the changes. The padding of a group that is not full has steps of 0."""
     for group in range(0, count, GROUP):
         product, exponents = score_group(vectors, h, output, stride, begin_at, group, count, work, sigmoid, rate, product, exponents)
     for group in range(0, count, GROUP):
-        step_group(vectors, h, output, stride, begin_at, group, work)
+        step_group(vectors, h, output, stride, begin_at, group, work, ahead)
     return product, exponents
 
 
-@inlined
-def _prefetch_targets(output, stride, targets, first, count):
-    for i in range(first, count):
-        prefetch_row(output, targets[i] * stride, stride)
-
-
-@kernel
+@uncounted
 def train_pairs(text, key, start, stop, rate, windows, negatives, sigmoid, input, output, stride, kept, work, stats):
     """Skip-gram, own negatives for every pair, on the tokens [start, stop) of an epoch whose draws have this key."""
     room = work.targets.size // work.counts.size
@@ -253,13 +266,12 @@ def train_pairs(text, key, start, stop, rate, windows, negatives, sigmoid, input
                 continue
             pairs += count
             step = np.float32(learning_rate(rate, kept.place[centre]))
-            _prefetch_targets(output, stride, work.targets, 1, work.counts[0])
             for i in range(count):
-                if i + 1 < count:
-                    after = room * (i + 1)
-                    _prefetch_targets(output, stride, work.targets, after + 1, after + work.counts[i + 1])
+                ahead = room * min(i + 1, count - 1)
                 row = work.contexts[i]
-                product, exponents = _predict(input, row, output, stride, room * i, work.counts[i], work, sigmoid, step, product, exponents)
+                product, exponents = _predict(
+                    input, row, output, stride, room * i, work.counts[i], work, ahead, sigmoid, step, product, exponents
+                )
                 for column in range(0, stride, 16):
                     store16(input, row + column, add16(load16(input, row + column), load16(work.error, column)))
     stats[0] += stop - start
@@ -268,7 +280,7 @@ def train_pairs(text, key, start, stop, rate, windows, negatives, sigmoid, input
     stats[3] += loss_of(product, exponents, work.steps)
 
 
-@kernel
+@uncounted
 def train_cbow(text, key, start, stop, rate, windows, negatives, pooling, sigmoid, input, output, stride, kept, work, stats):
     """CBOW on the tokens [start, stop) of an epoch whose draws have this key."""
     room = work.targets.size // work.counts.size
@@ -276,22 +288,20 @@ def train_cbow(text, key, start, stop, rate, windows, negatives, pooling, sigmoi
     exponents = splati16(0)
     predictions = 0
     centres = 0
+    drawn = 1
     begin(text, key, start, kept)
     for chunk in range(start, stop, CHUNK):
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
         centres += last - first
-        if first < last:
-            work.counts[first & 1], _ = draw_targets(
-                negatives, kept.base[first], np.int64(1), np.int64(kept.row[first]), work.targets, room * (first & 1), room
-            )
         for centre in range(first, last):
-            here = centre & 1
-            if centre + 1 < last:
-                ahead = 1 - here
-                work.counts[ahead], _ = draw_targets(
-                    negatives, kept.base[centre + 1], np.int64(1), np.int64(kept.row[centre + 1]), work.targets, room * ahead, room
-                )
-                _prefetch_targets(output, stride, work.targets, room * ahead, room * ahead + work.counts[ahead])
+            here = (centre - first) % DRAWN
+            if here == 0:
+                drawn = min(DRAWN, last - centre)
+                for i in range(drawn):
+                    work.counts[i], _ = draw_targets(
+                        negatives, kept.base[centre + i], np.int64(1), np.int64(kept.row[centre + i]), work.targets, room * i, room
+                    )
+            ahead = room * min(here + 1, drawn - 1)
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
             left, right = window(windows, kept, centre)
@@ -306,7 +316,7 @@ def train_cbow(text, key, start, stop, rate, windows, negatives, pooling, sigmoi
             step = np.float32(learning_rate(rate, kept.place[centre]))
             mean_of_rows(input, stride, work.contexts, count, bag_scale(pooling.mean, count), work.hidden)
             product, exponents = _predict(
-                work.hidden, 0, output, stride, room * here, work.counts[here], work, sigmoid, step, product, exponents
+                work.hidden, 0, output, stride, room * here, work.counts[here], work, ahead, sigmoid, step, product, exponents
             )
             add_to_rows(input, stride, work.contexts, count, bag_scale(pooling.divide, count), work.error)
     stats[0] += stop - start

@@ -5,7 +5,8 @@ equation 4, for every context word; the negatives are drawn once for the centre)
 
     loss = sum over c of  -log sigma(x(c, o)) - sum over z of log sigma(-x(c, z))
 
-All x are computed first (phase 1: contexts in pairs, targets in groups of six, twelve sums in registers), then all steps are taken
+All x are computed first (phase 1: contexts in pairs, targets in groups of six, twelve sums in registers), then all exponentials, which
+need not wait for each other, then all steps are taken
 (phase 2: for every 16 columns the six target rows and their six gradients stay in registers while the contexts go by). Of a group of
 targets that is not full the rest repeats the first target with a step of zero.
 
@@ -32,12 +33,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import inlined, kernel
+from lmkit._jit import inlined, uncounted
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
+from lmkit.numeric._kernels_machine import prefetch
 from lmkit.numeric._kernels_random import alias_draw, draw
 from lmkit.numeric._kernels_simd import (
     add16,
     addi16,
+    broadcast16,
     div16,
     exp16,
     exponent16,
@@ -98,9 +101,9 @@ def _draw_targets(noise, kept, centre, targets, at, size):
         targets[i] = positive
 
 
-@kernel
-def steps_of_pair(input, output, stride, a, b, targets, group, mask, sign, rate, steps, at, product, exponents):
-    """Phase 1 for two contexts (first floats a, b) and a group of targets: writes 16 steps. Returns the loss so far, see `_loss`."""
+@inlined
+def score_pair(input, output, stride, a, b, targets, group, steps, at):
+    """Phase 1 for two contexts (first floats a, b) and a group of targets: writes their 12 scores x, and four zeros, to steps[at:]."""
     t0 = targets[group] * stride
     t1 = targets[group + 1] * stride
     t2 = targets[group + 2] * stride
@@ -131,7 +134,14 @@ def steps_of_pair(input, output, stride, a, b, targets, group, mask, sign, rate,
         a5 = fma16(x, t, a5)
         b5 = fma16(y, t, b5)
     none = zeros16()
-    scores = mul16(sign, fold16(a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5, none, none, none, none))
+    store16(steps, at, fold16(a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5, none, none, none, none))
+
+
+@inlined
+def steps_of_scores(steps, at, mask, sign, rate, product, exponents):
+    """Turn 16 scores into steps. Returns the loss so far, see `loss_of`."""
+    none = zeros16()
+    scores = mul16(sign, load16(steps, at))
     # with s = +-x: loss = log(1 + e^-s), its derivative by s is -q, q = e^-s / (1 + e^-s)
     odds = mul16(exp16(sub16(none, scores)), mask)
     one_more = add16(odds, splat16(1.0))
@@ -141,15 +151,30 @@ def steps_of_pair(input, output, stride, a, b, targets, group, mask, sign, rate,
 
 
 @inlined
-def _take_steps(input, output, stride, contexts, count, targets, group, steps, first):
-    """Phase 2 for a group of targets: input[c] += sum over t of step * output[t], output[t] += sum over c of step * input[c]."""
+def _take_steps(input, output, stride, contexts, count, targets, group, ahead, steps, first):
+    """Phase 2 for a group of targets, while those at `ahead` are fetched.
+
+    input[c] += sum over t of step * output[t], output[t] += sum over c of step * input[c].
+    """
     t0 = targets[group] * stride
     t1 = targets[group + 1] * stride
     t2 = targets[group + 2] * stride
     t3 = targets[group + 3] * stride
     t4 = targets[group + 4] * stride
     t5 = targets[group + 5] * stride
+    p0 = targets[ahead] * stride
+    p1 = targets[ahead + 1] * stride
+    p2 = targets[ahead + 2] * stride
+    p3 = targets[ahead + 3] * stride
+    p4 = targets[ahead + 4] * stride
+    p5 = targets[ahead + 5] * stride
     for column in range(0, stride, 16):
+        prefetch(output, p0 + column)
+        prefetch(output, p1 + column)
+        prefetch(output, p2 + column)
+        prefetch(output, p3 + column)
+        prefetch(output, p4 + column)
+        prefetch(output, p5 + column)
         v0 = load16(output, t0 + column)
         v1 = load16(output, t1 + column)
         v2 = load16(output, t2 + column)
@@ -159,12 +184,12 @@ def _take_steps(input, output, stride, contexts, count, targets, group, steps, f
         d0 = d1 = d2 = d3 = d4 = d5 = zeros16()
         for i in range(count):
             at = first + 16 * (i >> 1) + GROUP * (i & 1)
-            g0 = splat16(steps[at])
-            g1 = splat16(steps[at + 1])
-            g2 = splat16(steps[at + 2])
-            g3 = splat16(steps[at + 3])
-            g4 = splat16(steps[at + 4])
-            g5 = splat16(steps[at + 5])
+            g0 = broadcast16(steps, at)
+            g1 = broadcast16(steps, at + 1)
+            g2 = broadcast16(steps, at + 2)
+            g3 = broadcast16(steps, at + 3)
+            g4 = broadcast16(steps, at + 4)
+            g5 = broadcast16(steps, at + 5)
             x = load16(input, contexts[i] + column)
             d0 = fma16(g0, x, d0)
             d1 = fma16(g1, x, d1)
@@ -173,12 +198,12 @@ def _take_steps(input, output, stride, contexts, count, targets, group, steps, f
             d4 = fma16(g4, x, d4)
             d5 = fma16(g5, x, d5)
             x = fma16(g0, v0, x)
-            x = fma16(g1, v1, x)
+            y = mul16(g1, v1)
             x = fma16(g2, v2, x)
-            x = fma16(g3, v3, x)
+            y = fma16(g3, v3, y)
             x = fma16(g4, v4, x)
-            x = fma16(g5, v5, x)
-            store16(input, contexts[i] + column, x)
+            y = fma16(g5, v5, y)
+            store16(input, contexts[i] + column, add16(x, y))
         # read again: a negative may have been drawn twice
         store16(output, t0 + column, add16(load16(output, t0 + column), d0))
         store16(output, t1 + column, add16(load16(output, t1 + column), d1))
@@ -188,7 +213,7 @@ def _take_steps(input, output, stride, contexts, count, targets, group, steps, f
         store16(output, t5 + column, add16(load16(output, t5 + column), d5))
 
 
-@kernel
+@uncounted
 def loss_of(product, exponents, scratch):
     """The natural logarithm of all factors of `product`, lanes of fraction * 2^exponent, as float64."""
     store16(scratch, 0, product)
@@ -198,7 +223,7 @@ def loss_of(product, exponents, scratch):
     return total
 
 
-@kernel
+@uncounted
 def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, stride, kept, block, stats):
     """Train on the tokens [start, stop) of an epoch whose draws have this key."""
     room = block.targets.size >> 1
@@ -216,11 +241,9 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
             _draw_targets(noise, kept, first, block.targets, room * (first & 1), room)
         for centre in range(first, last):
             here = room * (centre & 1)
+            ahead = room - here
             if centre + 1 < last:
-                ahead = room - here
                 _draw_targets(noise, kept, centre + 1, block.targets, ahead, room)
-                for i in range(ahead, ahead + 1 + noise.negative):
-                    prefetch_row(output, block.targets[i] * stride, stride)
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
             left, right = window(windows, kept, centre)
@@ -234,12 +257,9 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
             pairs += count
             step = np.float32(learning_rate(rate, kept.place[centre]))
             for group in range(groups):
-                size = min(GROUP, 1 + noise.negative - GROUP * group)
-                sign = load16(block.signs, 16 * min(group, 1))
                 for i in range(0, count, 2):
                     two = 1 if i + 1 < count else 0
-                    mask = load16(block.masks, 16 * (7 * two + size))
-                    product, exponents = steps_of_pair(
+                    score_pair(
                         input,
                         output,
                         stride,
@@ -247,17 +267,21 @@ def train_skipgram(text, key, start, stop, rate, windows, noise, input, output, 
                         block.contexts[i + two],
                         block.targets,
                         here + GROUP * group,
-                        mask,
-                        sign,
-                        step,
                         block.steps,
                         group * pairs_room + 8 * i,
-                        product,
-                        exponents,
                     )
             for group in range(groups):
-                place = here + GROUP * group
-                _take_steps(input, output, stride, block.contexts, count, block.targets, place, block.steps, group * pairs_room)
+                size = min(GROUP, 1 + noise.negative - GROUP * group)
+                sign = load16(block.signs, 16 * min(group, 1))
+                for i in range(0, count, 2):
+                    two = 1 if i + 1 < count else 0
+                    mask = load16(block.masks, 16 * (7 * two + size))
+                    product, exponents = steps_of_scores(block.steps, group * pairs_room + 8 * i, mask, sign, step, product, exponents)
+            for group in range(groups):
+                at = GROUP * group
+                _take_steps(
+                    input, output, stride, block.contexts, count, block.targets, here + at, ahead + at, block.steps, group * pairs_room
+                )
     stats[0] += stop - start
     stats[1] += centres
     stats[2] += pairs

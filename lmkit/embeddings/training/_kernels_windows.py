@@ -38,7 +38,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import uncounted
 from lmkit.numeric._kernels_random import below, draw, mix64
 
 CHUNK = 2048
@@ -85,7 +85,7 @@ class Rate(NamedTuple):
     before: int
 
 
-@kernel
+@uncounted
 def learning_rate(rate, place):
     tokens = rate.before + place
     if rate.every > 1:
@@ -93,7 +93,7 @@ def learning_rate(rate, place):
     return max(rate.floor, rate.initial - rate.slope * tokens)
 
 
-@kernel
+@uncounted
 def sentence_of(offsets, place):
     """The sentence that holds a token; empty sentences hold none."""
     low, high = 0, offsets.size - 1
@@ -106,12 +106,12 @@ def sentence_of(offsets, place):
     return low
 
 
-@kernel
+@uncounted
 def _stays(text, row, base):
     return row >= 0 and (base >> np.uint64(32)) <= np.uint64(text.keep[row])
 
 
-@kernel
+@uncounted
 def _count_to_cap(text, key, start, stop):
     """Words of [start, stop) that count towards the cap: those read, or those kept."""
     counted = 0
@@ -122,7 +122,7 @@ def _count_to_cap(text, key, start, stop):
     return counted
 
 
-@kernel
+@uncounted
 def begin(text, key, start, kept):
     """Before the first chunk of a stretch: find the sentence, and count towards the cap what stands before."""
     sentence = sentence_of(text.offsets, start)
@@ -135,7 +135,7 @@ def begin(text, key, start, kept):
     kept.state[1] = counted
 
 
-@kernel
+@uncounted
 def _enter(kept, at, row, place, base, low):
     kept.row[at] = row
     kept.place[at] = place
@@ -143,7 +143,7 @@ def _enter(kept, at, row, place, base, low):
     kept.low[at] = low
 
 
-@kernel
+@uncounted
 def _left_context(text, key, start, first, reach, kept):
     """The last kept words of [first, start), at most `reach`. Returns how many."""
     found = 0
@@ -161,7 +161,7 @@ def _left_context(text, key, start, first, reach, kept):
     return found
 
 
-@kernel
+@uncounted
 def gather(text, key, start, stop, reach, kept):
     """Fill `kept` with the kept words of tokens [start, stop) and their contexts of up to `reach` words on either side.
 
@@ -239,7 +239,7 @@ def gather(text, key, start, stop, reach, kept):
     return first, last
 
 
-@kernel
+@uncounted
 def _cut_left_context(text, key, start, first, reach, found, counted, kept):
     """Drop from the left context what stands before the last break by the cap. Returns (entries left, words counted since the break)."""
     if counted >= text.cap:  # the next word begins a new part
@@ -261,13 +261,13 @@ def _cut_left_context(text, key, start, first, reach, found, counted, kept):
     return inside, counted
 
 
-@kernel
+@uncounted
 def _close(kept, low, high):
     for i in range(low, high):
         kept.high[i] = high
 
 
-@kernel
+@uncounted
 def window(windows, kept, centre):
     """Entries [left, right) of `kept` that are the window of a centre, which lies among them."""
     size = windows.size
@@ -278,7 +278,7 @@ def window(windows, kept, centre):
     return left, right
 
 
-@kernel
+@uncounted
 def epoch_key(seed, epoch):
     """The key of an epoch's draws."""
     return mix64(mix64(np.uint64(seed)) + np.uint64(epoch))

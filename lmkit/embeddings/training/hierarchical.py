@@ -175,6 +175,7 @@ def path_block(window: int, longest: int, stride: int) -> kernels.PathBlock:
         signs=np.zeros(longest + 28, np.float32),
         masks=hidden_kernels.lane_masks(),
         error=aligned_zeros(stride),
+        lengths=np.zeros(2, np.int64),
     )
 
 
@@ -191,4 +192,6 @@ def bag_block(window: int, targets: int, rows: int, stride: int, pooled: bool = 
         masks=hidden_kernels.lane_masks(),
         hidden=aligned_zeros(stride),
         error=aligned_zeros(stride),
+        pairs=np.zeros(2, np.int64),
+        sizes=np.zeros(2, np.int64),
     )

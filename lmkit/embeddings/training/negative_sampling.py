@@ -145,9 +145,10 @@ def pair_work(window: int, negative: int, stride: int) -> pairs.Work:
     groups = -(-(1 + negative) // group)
     signs = np.full((2, 16), -1, np.float32)
     signs[0, 0] = 1
+    room = max(pairs.DRAWN, 2 * window + 1)
     return pairs.Work(
-        np.zeros((2 * window + 1) * group * groups, np.int64),
-        np.zeros(2 * window + 1, np.int64),
+        np.zeros(room * group * groups, np.int64),
+        np.zeros(room, np.int64),
         np.zeros(2 * window + 1, np.int64),
         np.zeros(stride, np.float32),
         np.zeros(stride, np.float32),
