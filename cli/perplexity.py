@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lmkit.errors import InputError, UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import adapting, options, output, reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ _BLOCK_SENTENCES = 1 << 16
 class State(enum.StrEnum):
     reset = "reset"
     carry = "carry"
+    both = "both"
 
 
 def command(
@@ -66,7 +67,8 @@ def command(
     state: Annotated[
         State | None,
         typer.Option(
-            help="Begin each sentence anew, or carry what a network remembers on to the next; n-grams remember nothing beyond an end.",
+            help="Begin each sentence anew, or carry what a network remembers on to the next, or report both; n-grams remember nothing "
+            "beyond an end.",
             show_default="as the model was trained",
         ),
     ] = None,
@@ -78,6 +80,10 @@ def command(
             show_default="lmkit's own",
         ),
     ] = None,
+    dynamic: adapting.Dynamic = False,
+    neural_cache: adapting.NeuralCache = False,
+    cache_size: adapting.CacheSize = None,
+    tune: adapting.Tune = None,
     split: options.Split = None,
     encoding: options.Encoding = None,
     blank_lines: options.BlankLinesOption = None,
@@ -91,19 +97,28 @@ def command(
 
     The text is read as the model's training text was. Perplexities of two tools compare only when they count the same events, so
     the block says what was counted: with and without words that the model doesn't know, with and without sentence ends. Several models
-    get a row each.
+    get a row each. A model that adapts to the text (--dynamic, --neural-cache) gets a row of its own beside the one that doesn't: each word
+    is scored before anything is learnt from it, but only such rows compare with each other.
     """
     from lmkit.evaluation.conventions import as_printed_by, check_tool
 
     if as_tool is not None:
         check_tool(as_tool)
+    adapting.check(dynamic, neural_cache, cache_size, tune)
+    if ranks and (dynamic or neural_cache):
+        raise UsageError("--ranks asks for a whole distribution a word, which adaptive models give too slowly; leave it out.")
+    part = reading.choose_split(text, split, "test")
+    held_out = adapting.tuning_text(tune, text, part) if dynamic or neural_cache else None
     entries = []
     for path in map(reading.model_path, models):
         model = reading.language_model(path)
-        how: Literal["reset", "carry"] = getattr(model, "default_state", "reset")
-        if state is not None:
-            how = "carry" if state is State.carry else "reset"
-        entries.append(_Entry(path, model, reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines), how))
+        text_options = reading.scoring_options(model.text_options, encoding=encoding, blank_lines=blank_lines)
+        for how in _states(model, state):
+            label = f" ({how})" if state is State.both else ""
+            entries.append(_Entry(path, model, text_options, how, label))
+            if held_out is not None:
+                for name, adaptive in adapting.adapted(model, how, text_options, held_out, dynamic, neural_cache, cache_size):
+                    entries.append(_Entry(path, adaptive, text_options, how, f"{label} + {name}", adapts=True))
     groups: dict[TextOptions, list[_Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.options, []).append(entry)
@@ -112,7 +127,6 @@ def command(
         first, second = (group[0].path for group in list(groups.values())[:2])
         raise UsageError(f"{first} and {second} read text differently, but {what} one reading; call perplexity once for each.")
 
-    part = reading.choose_split(text, split, "test")
     if part is not None and split is None and reading.split_off(text)[1] is None:
         output.note(f"Note: scoring {text}:{part}; another part can be named, such as {text}:valid.")
 
@@ -134,10 +148,17 @@ def command(
     shown = entries[0].total.render() if len(entries) == 1 else _comparison(entries)
     output.result(("\n" if per_word else "") + shown + (f"\n{_ranks(entries)}" if ranks else ""))
     for entry in entries:
-        if entry.state == "carry":
-            output.note(f"Note: {entry.path} carries its state from sentence to sentence; --state reset begins each anew.")
+        if entry.state == "carry" and not entry.adapts and state is not State.both:
+            output.note(f"Note: {entry.name} carries its state from sentence to sentence; --state reset begins each anew.")
     for note in notes:
         output.note(f"Note: {note}")
+
+
+def _states(model: Any, asked: State | None) -> list[Literal["reset", "carry"]]:
+    """How a model is to read: as it was trained, unless the user says."""
+    if asked is State.both:
+        return ["carry", "reset"]
+    return [getattr(model, "default_state", "reset")] if asked is None else ["carry" if asked is State.carry else "reset"]
 
 
 @dataclasses.dataclass
@@ -148,9 +169,15 @@ class _Entry:
     model: NgramLanguageModel
     options: TextOptions
     state: Literal["reset", "carry"] = "reset"
+    label: str = ""  # behind the path, where a model has several entries
+    adapts: bool = False
     accounting: Accounting | None = None
     words: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     found_ranks: list[np.ndarray] = dataclasses.field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}{self.label}"
 
     @property
     def total(self) -> Accounting:
@@ -159,7 +186,8 @@ class _Entry:
 
     def result(self) -> dict[str, Any]:
         ranks = self.ranks.to_dict() if self.found_ranks else {}
-        return self.total.to_dict() | ranks | {"model": str(self.path), "state": self.state}
+        adaptation = {"adaptation": {key: value for key, value in self.model.info().items() if key != "model"}} if self.adapts else {}
+        return self.total.to_dict() | ranks | {"model": str(self.path), "state": self.state} | adaptation
 
     @property
     def ranks(self) -> RankFigures:
@@ -212,7 +240,7 @@ def _score(group: Sequence[_Entry], text: _Text, threads: int | None, wanted: _C
         if notes is not None:
             return notes
     longest = max(getattr(entry.model, "order_", 1) for entry in group)
-    for part, known in text.parts(longest - 1, whole=any(entry.state == "carry" for entry in group)):
+    for part, known in text.parts(longest - 1, whole=any(entry.state == "carry" or entry.adapts for entry in group)):
         scores = []
         for entry in group:
             events = entry.model.score(part, state=entry.state, threads=threads)
@@ -307,7 +335,7 @@ def _comparison(entries: Sequence[_Entry]) -> str:
         bound = ">" if total.unknown_words.count else ""
         bits = [f"{bound}{value:.5f}" for value in (total.bits_per_character, total.bits_per_byte)]
         counts = [f"{count:,}" for count in (total.all.count, total.unknown_words.count, total.vocabulary_size)]
-        rows.append([str(entry.path), *(f"{figure.perplexity:,.5f}" for figure in figures), *bits, *counts])
+        rows.append([entry.name, *(f"{figure.perplexity:,.5f}" for figure in figures), *bits, *counts])
     headers = ["model", "perplexity", "without OOV", "without ends", "bits/char", "bits/byte", "events", "OOV", "vocabulary"]
     lines = [output.table(headers, rows, right=range(1, len(headers)))]
     if any(total.unknown_words.count for total in totals):
@@ -321,7 +349,9 @@ def _comparison(entries: Sequence[_Entry]) -> str:
             "These models have different vocabularies, and a word that a model doesn't know costs it no more than <unk>: "
             "their perplexities don't compare strictly."
         )
-    unnormalised = [str(entry.path) for entry in entries if not entry.total.is_normalised]
+    if any(entry.adapts for entry in entries):
+        lines.append("Rows with a + adapt to the text as they score it: they compare with each other, not with the others.")
+    unnormalised = [entry.name for entry in entries if not entry.total.is_normalised]
     if unnormalised:
         lines.append(f"The scores of {', '.join(unnormalised)} don't sum to one, so they compare with no other model's.")
     return "\n".join(lines)
@@ -335,7 +365,7 @@ def _ranks(entries: Sequence[_Entry]) -> str:
     for entry in entries:
         found = entry.ranks
         shares = [f"{value:.5f}" for value in found.accuracy]
-        rows.append([str(entry.path), *shares, f"{found.mean_reciprocal_rank:.5f}", f"{found.median_rank:,.1f}"])
+        rows.append([entry.name, *shares, f"{found.mean_reciprocal_rank:.5f}", f"{found.median_rank:,.1f}"])
     return output.table(["model", "accuracy at 1", "at 5", "at 10", "mean reciprocal rank", "median rank"], rows, right=range(1, 6))
 
 
@@ -362,7 +392,7 @@ def _word_header(entries: Sequence[_Entry]) -> str:
     columns = "   log10 p  n-gram   back-off"
     if len(entries) == 1:
         return f"{columns}  token"
-    names = "\n".join(f"{number}: {entry.path}" for number, entry in enumerate(entries, 1))
+    names = "\n".join(f"{number}: {entry.name}" for number, entry in enumerate(entries, 1))
     numbers = "  ".join(f"{number:^{len(columns)}}".rstrip().ljust(len(columns)) for number in range(1, len(entries) + 1)).rstrip()
     return f"{names}\n{numbers}\n{'  '.join([columns] * len(entries))}  token"
 

@@ -22,6 +22,7 @@ class AdaptingCopy:
     Parameters
     ----------
     network : left as it is.
+    counts : int64 (V,), of the training text.
     segment : the longest piece that `read` gets.
 
     Attributes
@@ -29,10 +30,10 @@ class AdaptingCopy:
     parameters : those that are trained; `read` leaves gradients in them. Rows that a gradient does not touch are zero in it.
     """
 
-    def __init__(self, network: RecurrentNetwork, segment: int) -> None:
+    def __init__(self, network: RecurrentNetwork, counts: np.ndarray, segment: int) -> None:
         output = "full" if isinstance(network.output, FlatOutput) else network.architecture.output  # sampled losses score by a full softmax
         shape = dataclasses.replace(network.architecture, dropout=Dropout(), output=output, activation_penalty=0.0, temporal_penalty=0.0)
-        self._network = RecurrentNetwork(shape, network.output.counts, network.excluded, network.seed, network.dtype)
+        self._network = RecurrentNetwork(shape, counts, network.excluded, network.seed, network.dtype)
         self._network.begin(segment, 1, 1)
         self._original = network
         self._workers = ThreadWorkers(1)

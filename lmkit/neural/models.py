@@ -160,7 +160,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         from lmkit.neural.adapting import AdaptingCopy
 
         self._check_fitted("network_")
-        return AdaptingCopy(self.network_, segment)
+        return AdaptingCopy(self.network_, self.counts_, segment)
 
     def hidden_rows(self, corpus: Any, state: Literal["reset", "carry"] = "reset") -> Iterator[np.ndarray]:
         """What each event of a text is predicted from, in order: float32 (n, H) a piece, valid until the next. Parameters as of `score`."""

@@ -117,3 +117,45 @@ def test_nothing_to_resume(fails, text: Path, tmp_path: Path) -> None:
 def test_too_little_text(fails, tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("a b c\n")
     assert "too few for 20 streams" in fails("train-rnn", tmp_path / "t.txt", "--out", tmp_path / "m.lm", "--quiet")
+
+
+def test_both_states_in_one_run(run, trained: Path, other_text: Path) -> None:
+    both = run("perplexity", trained, other_text, "--state", "both", "--json").json["models"]
+    assert [row["state"] for row in both] == ["carry", "reset"]
+    for row in both:
+        alone = run("perplexity", trained, other_text, "--state", row["state"], "--json").json
+        assert row["perplexity"] == alone["perplexity"]
+    assert f"{trained} (reset)" in run("perplexity", trained, other_text, "--state", "both").out
+
+
+def test_adaptive_models_have_rows_of_their_own(run, fails, trained: Path, text: Path, other_text: Path) -> None:
+    outcome = run("perplexity", trained, other_text, "--neural-cache", "--cache-size", 60, "--dynamic", "--tune", text)
+    assert outcome.code == 0, outcome.err
+    rows = {line.split("  ")[0]: line for line in outcome.out.splitlines()}
+    assert [name.partition(".lm")[2] for name in rows if name.startswith(str(trained))] == ["", " + neural cache", " + dynamic evaluation"]
+    assert "compare with each other" in outcome.out
+    found = run("perplexity", trained, other_text, "--neural-cache", "--cache-size", 60, "--tune", text, "--json").json["models"]
+    assert found[0]["perplexity"] == run("perplexity", trained, other_text, "--json").json["perplexity"]
+    assert (found[1]["adaptation"]["kind"], found[1]["adaptation"]["size"]) == ("neural-cache", 60)
+    assert "--tune" in fails("perplexity", trained, other_text, "--dynamic", code=2)
+    assert "is the text that is scored" in fails("perplexity", trained, other_text, "--dynamic", "--tune", other_text, code=2)
+    assert "add --dynamic" in fails("perplexity", trained, other_text, "--tune", text, code=2)
+    assert "add --neural-cache" in fails("perplexity", trained, other_text, "--cache-size", 3, code=2)
+    assert "--ranks" in fails("perplexity", trained, other_text, "--dynamic", "--tune", text, "--ranks", code=2)
+
+
+def test_texts_from_a_beam_many_texts_and_words_as_they_come(run, fails, trained: Path) -> None:
+    beam = run("generate", trained, "--beams", 4, "--count", 3, "--prompt", "the", "--min-tokens", 3, "--max-tokens", 6)
+    assert beam.code == 0, beam.err
+    assert len(beam.out.splitlines()) == 3
+    assert all(line.startswith("the ") and "<unk>" not in line for line in beam.out.splitlines())
+    assert run("generate", trained, "--beams", 4, "--max-tokens", 6, "--json").json["beams"] == 4
+    many = run("generate", trained, "--count", 5, "--seed", 4, "--max-tokens", 9).out.splitlines()
+    assert len(many) == 5
+    streamed = run("generate", trained, "--stream", "--seed", 4, "--max-tokens", 9)
+    assert streamed.out.splitlines() == many[:1]
+    assert "--beams" in fails("generate", trained, "--beams", 3, "--top-k", 5, code=2)
+    assert "--beams" in fails("generate", trained, "--beams", 3, "--count", 5, code=2)
+    assert "--length-penalty" in fails("generate", trained, "--length-penalty", 0.5, code=2)
+    assert "--min-tokens" in fails("generate", trained, "--min-tokens", 9, "--max-tokens", 3, code=2)
+    assert "--stream" in fails("generate", trained, "--stream", "--json", code=2)
