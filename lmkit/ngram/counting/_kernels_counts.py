@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_find import FOUND_AMONG, place_of
 from lmkit.numeric._kernels_machine import prefetch
 
 NONE = np.uint32(0xFFFFFFFF)
@@ -62,19 +63,22 @@ def link_children(start, stop, suffix_low, suffix_high, first_child, context_suf
             continue
         for ngram in range(low, high):
             word = words[ngram]
-            step = np.int64(8)
-            while at + step < end and words_below[at + step] < word:
+            step = np.int64(FOUND_AMONG)
+            while at + step < end and words_below[at + step] <= word:
                 at += step
                 step += step
-            upper = min(at + step + 1, end)
-            while upper - at > 8:
+            upper = min(at + step, end)
+            while upper - at > FOUND_AMONG:
                 middle = (at + upper) >> 1
-                if words_below[middle] < word:
-                    at = middle + 1
+                if words_below[middle] <= word:
+                    at = middle
                 else:
                     upper = middle
-            while words_below[at] < word:
-                at += 1
+            if at + FOUND_AMONG <= len(words_below):
+                at += place_of(words_below, at, word)
+            else:
+                while words_below[at] < word:
+                    at += 1
             suffixes[ngram] = at
             at += 1
 

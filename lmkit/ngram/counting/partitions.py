@@ -13,8 +13,6 @@ import numpy as np
 from lmkit.ngram.counting import _kernels_records as kernels
 from lmkit.ngram.counting.workspace import Scratch, Workspace
 
-_SPLIT_FROM = 8
-"""A word with more than this many partitions' worth of records gets partitions of its own."""
 _SAMPLES = 64
 """Sampled records a partition, from which the borders within a frequent word are chosen."""
 _PIECE = 256
@@ -101,7 +99,7 @@ def make_plan(text: Text, layout: Layout, record_counts: np.ndarray, target: int
     """Partitions of about `target` records. `record_counts` : int64 (V,), records that begin with each word."""
     size = len(record_counts)
     first_part, last_part = np.empty(size, np.int32), np.empty(size, np.int32)
-    frequent = np.flatnonzero(record_counts > _SPLIT_FROM * target)
+    frequent = np.flatnonzero(record_counts > target)  # these words get partitions of their own
     samples = _sample_first_keys(text, layout, frequent, record_counts, target)
     lower_keys: list[np.ndarray] = []
     parts = start = 0
