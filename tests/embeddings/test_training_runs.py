@@ -72,6 +72,7 @@ def _files(tmp_path: Path, model: Word2Vec, name: str) -> bytes:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_the_same_bytes_again(tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "STRETCH", 700)
+    monkeypatch.setattr(merging, "TOGETHER", 0)
     one = _files(tmp_path, small(threads=threads).fit(topics()), "one")
     assert _files(tmp_path, small(threads=threads).fit(topics()), "two") == one
     assert _files(tmp_path, small(threads=threads, seed=2).fit(topics()), "three") != one
@@ -81,6 +82,7 @@ def test_the_same_bytes_again(tmp_path: Path, threads: int, monkeypatch: pytest.
 def test_many_threads_stay_finite_and_learn(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """26 words, all of them hot: where a plain sum of the threads' changes grows without bound."""
     monkeypatch.setattr(merging, "STRETCH", 400)
+    monkeypatch.setattr(merging, "TOGETHER", 0)
     model = small(threads=threads, epochs=6).fit(topics())
     assert np.isfinite(model.vectors_.matrix).all()
     assert same_topic(model) == 1.0
@@ -95,6 +97,7 @@ def test_resume_ends_with_the_same_bytes(tmp_path: Path, threads: int, monkeypat
     """The process dies somewhere between two checkpoints; a new one goes on from the last."""
     monkeypatch.setattr(merging, "SINGLE_STRETCH", 2000)
     monkeypatch.setattr(merging, "STRETCH", 700)
+    monkeypatch.setattr(merging, "TOGETHER", 0)
     held_out = topics(200, 5)
     whole = small(threads=threads, epochs=3).fit(topics(), held_out=held_out, patience=2)
     checkpoints = Checkpoints(tmp_path / "state", minutes=0, resume=True)

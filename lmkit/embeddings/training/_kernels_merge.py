@@ -7,17 +7,17 @@
 | steps    | float32 | (rows,) | n: by how many partners each thread moved the row since |
 | basis    | float32 | (16 * stride,) | 16 orthonormal directions |
 | ways     | float32 | (17,)   | w: the part of the way to rest that one step goes in each direction, and in all others |
-| moment   | float32 | (stride * stride,) | out |
-| change   | float32 | (stride + 16,) | scratch of one call |
+| change   | float32 | (2 * (stride + 16),) | scratch of one call |
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from lmkit._jit import uncounted
+from lmkit._jit import inlined, uncounted
 from lmkit.numeric._kernels_simd import (
     add16,
+    broadcast16,
     exp16,
     fma16,
     fold16,
@@ -43,61 +43,72 @@ def _scales(way, threads):
     return mul16(total, splat16(np.float32(1.0) / np.float32(threads)))
 
 
+@inlined
+def _along(change, at, basis, stride):
+    """16 lanes: <change, basis row>."""
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros16()
+    b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = zeros16()
+    for column in range(0, stride, 16):
+        x = load16(change, at + column)
+        a0 = fma16(x, load16(basis, column), a0)
+        a1 = fma16(x, load16(basis, stride + column), a1)
+        a2 = fma16(x, load16(basis, 2 * stride + column), a2)
+        a3 = fma16(x, load16(basis, 3 * stride + column), a3)
+        a4 = fma16(x, load16(basis, 4 * stride + column), a4)
+        a5 = fma16(x, load16(basis, 5 * stride + column), a5)
+        a6 = fma16(x, load16(basis, 6 * stride + column), a6)
+        a7 = fma16(x, load16(basis, 7 * stride + column), a7)
+        b0 = fma16(x, load16(basis, 8 * stride + column), b0)
+        b1 = fma16(x, load16(basis, 9 * stride + column), b1)
+        b2 = fma16(x, load16(basis, 10 * stride + column), b2)
+        b3 = fma16(x, load16(basis, 11 * stride + column), b3)
+        b4 = fma16(x, load16(basis, 12 * stride + column), b4)
+        b5 = fma16(x, load16(basis, 13 * stride + column), b5)
+        b6 = fma16(x, load16(basis, 14 * stride + column), b6)
+        b7 = fma16(x, load16(basis, 15 * stride + column), b7)
+    return fold16(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7)
+
+
+@inlined
+def _change_of(merged, replicas, threads, row, stride, steps, basis, ways, change, at):
+    """change[at:]: the sum of the threads' changes of a row, then what each direction gets beside the share of all. Returns that share."""
+    size = merged.size
+    begin = row * stride
+    for column in range(0, stride, 16):
+        old = load16(merged, begin + column)
+        total = zeros16()
+        for thread in range(threads):
+            total = add16(total, sub16(load16(replicas, thread * size + begin + column), old))
+        store16(change, at + column, total)
+    along = _along(change, at, basis, stride)
+    count = broadcast16(steps, row)
+    rest = _scales(mul16(count, broadcast16(ways, DIRECTIONS)), threads)
+    store16(change, at + stride, mul16(along, sub16(_scales(mul16(count, load16(ways, 0)), threads), rest)))
+    return rest
+
+
 @uncounted
 def merge_rows(merged, replicas, threads, steps, basis, ways, stride, first, last, change):
-    """For rows first <= r < last: the sum of the threads' changes, each of its components scaled, is added to what all had before."""
+    """For rows first <= r < last: the sum of the threads' changes, each of its components scaled, is added to what all had before.
+
+    Two rows go together, so that each direction is read once for both; of an odd number the last is its own companion.
+    """
     size = merged.size
-    for row in range(first, last):
-        begin = row * stride
+    other = stride + DIRECTIONS
+    for row in range(first, last, 2):
+        a = row * stride
+        b = min(row + 1, last - 1) * stride
+        rest_a = _change_of(merged, replicas, threads, row, stride, steps, basis, ways, change, 0)
+        rest_b = _change_of(merged, replicas, threads, min(row + 1, last - 1), stride, steps, basis, ways, change, other)
         for column in range(0, stride, 16):
-            old = load16(merged, begin + column)
-            total = zeros16()
-            for thread in range(threads):
-                total = add16(total, sub16(load16(replicas, thread * size + begin + column), old))
-            store16(change, column, total)
-        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros16()
-        b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = zeros16()
-        for column in range(0, stride, 16):
-            x = load16(change, column)
-            a0 = fma16(x, load16(basis, column), a0)
-            a1 = fma16(x, load16(basis, stride + column), a1)
-            a2 = fma16(x, load16(basis, 2 * stride + column), a2)
-            a3 = fma16(x, load16(basis, 3 * stride + column), a3)
-            a4 = fma16(x, load16(basis, 4 * stride + column), a4)
-            a5 = fma16(x, load16(basis, 5 * stride + column), a5)
-            a6 = fma16(x, load16(basis, 6 * stride + column), a6)
-            a7 = fma16(x, load16(basis, 7 * stride + column), a7)
-            b0 = fma16(x, load16(basis, 8 * stride + column), b0)
-            b1 = fma16(x, load16(basis, 9 * stride + column), b1)
-            b2 = fma16(x, load16(basis, 10 * stride + column), b2)
-            b3 = fma16(x, load16(basis, 11 * stride + column), b3)
-            b4 = fma16(x, load16(basis, 12 * stride + column), b4)
-            b5 = fma16(x, load16(basis, 13 * stride + column), b5)
-            b6 = fma16(x, load16(basis, 14 * stride + column), b6)
-            b7 = fma16(x, load16(basis, 15 * stride + column), b7)
-        along = fold16(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7)
-        count = splat16(steps[row])
-        rest = _scales(mul16(count, splat16(ways[DIRECTIONS])), threads)
-        # what a direction gets beside the share of the rest
-        store16(change, stride, mul16(along, sub16(_scales(mul16(count, load16(ways, 0)), threads), rest)))
-        for column in range(0, stride, 16):
-            new = fma16(rest, load16(change, column), load16(merged, begin + column))
+            x = fma16(rest_a, load16(change, column), load16(merged, a + column))
+            y = fma16(rest_b, load16(change, other + column), load16(merged, b + column))
             for direction in range(DIRECTIONS):
-                new = fma16(splat16(change[stride + direction]), load16(basis, direction * stride + column), new)
-            store16(merged, begin + column, new)
+                u = load16(basis, direction * stride + column)
+                x = fma16(broadcast16(change, stride + direction), u, x)
+                y = fma16(broadcast16(change, other + stride + direction), u, y)
+            store16(merged, a + column, x)
+            store16(merged, b + column, y)
             for thread in range(threads):
-                store16(replicas, thread * size + begin + column, new)
-
-
-@uncounted
-def add_moment(matrix, weights, stride, first, last, moment):
-    """moment += sum over rows first <= r < last of weights[r] * row row^T, its upper half in tiles of 16 columns."""
-    for low in range(0, stride, 16):
-        for i in range(stride):
-            if low + 15 < i:
-                continue
-            total = zeros16()
-            for row in range(first, last):
-                scaled = weights[row] * matrix[row * stride + i]
-                total = fma16(splat16(scaled), load16(matrix, row * stride + low), total)
-            store16(moment, i * stride + low, add16(load16(moment, i * stride + low), total))
+                store16(replicas, thread * size + a + column, x)
+                store16(replicas, thread * size + b + column, y)

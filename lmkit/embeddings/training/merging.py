@@ -17,8 +17,8 @@ along u_i the sum of the changes is multiplied by
 which is 1 where little was done and 1/T where the row has come to rest. The first 16 directions have their own value, the others share the
 mean of theirs. n is what the objective expects (`Objective.updates`), M is taken from the most frequent rows.
 
-Rows are in falling order of updates: the first `HOT_ROWS` are merged in every round, the others in every `FULL`-th. At a round that merges
-all rows the copies agree, and there a training can be interrupted, measured or stored.
+Rows are in falling order of updates: the first `HOT_ROWS` are merged in every round, the others in every `Plan.full`-th. At a round that
+merges all rows the copies agree, and there a training can be interrupted, measured or stored.
 
 Memory: threads + 1 times the model; with one thread only the model itself.
 """
@@ -38,12 +38,14 @@ from lmkit.embeddings.training.objective import Objective, Parameters, aligned_z
 
 SINGLE_STRETCH = 200_000
 """Tokens that one thread trains at a time: enough that the rest costs nothing, little enough that Ctrl-C answers at once."""
-STRETCH, LEAST_STRETCH = 50_000, 2_000
-"""Tokens of a thread between two merges of the first rows, at most and at least."""
+STRETCH, TOGETHER = 50_000, 200_000
+"""Tokens between two merges of the first rows: so many of a thread, and so many of all threads together, whichever takes longer."""
+LEAST_STRETCH = 2_000
+"""Tokens of a thread between two merges, at least, in short texts."""
 ROUNDS = 250
 """Rounds of a whole training at least, as far as LEAST_STRETCH allows: small texts need merging more often."""
 FULL = 8
-"""Rounds between two merges of all rows."""
+"""Rounds between two merges of all rows; twice as many for two threads, which have less to tell each other."""
 HOT_ROWS = 8192
 """Rows that are merged every round."""
 MOMENT_ROWS = 1024
@@ -66,7 +68,9 @@ class Plan:
         """threads : how many copies. tokens : of the text, all epochs together."""
         if threads == 1:
             return cls(SINGLE_STRETCH, 1, 0)
-        return cls(min(STRETCH, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), FULL, HOT_ROWS)
+        longest = max(STRETCH, TOGETHER // threads)
+        full = FULL * max(1, 4 // threads)
+        return cls(min(longest, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), full, HOT_ROWS)
 
 
 class Directions:
@@ -114,6 +118,7 @@ class Replicas:
         self.plan = Plan.of(threads, objective.text.tokens * objective.settings.epochs)
         self._parameters = parameters
         self._pool = ThreadPoolExecutor(min(threads, workers))
+        self._limits: Any = None
         self._matrices = (parameters.input, parameters.output)
         self._copies: list[np.ndarray] = []
         self._anew = True
@@ -122,15 +127,23 @@ class Replicas:
             self._per_token = [counts / max(objective.text.tokens, 1) for counts in objective.updates()]
             self._weights = [_shares(counts[:MOMENT_ROWS]) for counts in self._per_token]
             self._directions = [Directions(parameters.dim, parameters.stride) for _ in self._matrices]
-            self._scratch = [aligned_zeros(parameters.stride + kernels.DIRECTIONS) for _ in range(2 * threads)]
+            self._scratch = [aligned_zeros(2 * (parameters.stride + kernels.DIRECTIONS)) for _ in range(2 * threads)]
             for copies, matrix in zip(self._copies, self._matrices, strict=True):
                 copies.reshape(threads, -1)[:] = matrix
 
     def __enter__(self) -> Replicas:
+        if self.threads > 1:
+            import threadpoolctl
+
+            # for products of 100 x 100 numbers the cores would mostly wait for each other
+            self._limits = threadpoolctl.threadpool_limits(1, user_api="blas")
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(wait=True)
+        if self._limits is not None:
+            self._limits.restore_original_limits()
+            self._limits = None
 
     def of_thread(self, thread: int) -> Parameters:
         """The copy of a thread; with one thread the model itself."""
@@ -172,18 +185,13 @@ class Replicas:
         self._anew = full  # a training that goes on from here finds the same directions
 
     def _find_directions(self) -> None:
-        dim, stride = self._parameters.dim, self._parameters.stride
-        moments = [np.zeros(stride * stride, np.float32) for _ in self._matrices]
-        self.run(
-            kernels.add_moment,
-            [
-                (matrix, weights, stride, 0, len(weights), moment)
-                for matrix, weights, moment in zip(self._matrices, self._weights, moments, strict=True)
-            ],
-        )
-        for moment, directions in zip(moments, self._directions, strict=True):
-            upper = np.triu(moment.reshape(stride, stride)[:dim, :dim].astype(np.float64))
-            directions.follow(upper + np.triu(upper, 1).T, self._anew)
+        matrices = (self._parameters.input_matrix, self._parameters.output_matrix)
+        self.run(_follow, [(*each, self._anew) for each in zip(self._directions, matrices, self._weights, strict=True)])
+
+
+def _follow(directions: Directions, matrix: np.ndarray, weights: np.ndarray, anew: bool) -> None:
+    rows = matrix[: len(weights)]
+    directions.follow(((rows * weights[:, np.newaxis]).T @ rows).astype(np.float64), anew)
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
