@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import enum
 import math
 import os
 import shlex
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from lmkit.comparison.contestants import Contestant
     from lmkit.comparison.plan import Budget, Entry, Texts
     from lmkit.comparison.results import Comparison, NextWords
+
+
+class State(enum.StrEnum):
+    reset = "reset"
+    carry = "carry"
 
 
 def command(
@@ -74,6 +80,13 @@ def command(
             "--report", help="Write the comparison to this file: .html (one page), .json, .csv, .md or .tex.", show_default="none"
         ),
     ] = None,
+    state: Annotated[
+        State | None,
+        typer.Option(
+            help="With models: begin each sentence anew, or carry what a network remembers on to the next.",
+            show_default="as each was trained",
+        ),
+    ] = None,
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap behind intervals and tests.", min=1)] = 1000,
     ranks: Annotated[
         str,
@@ -124,7 +137,7 @@ def command(
     if corpus is not None and _is_model(corpus):
         raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
     if corpus is not None and models:
-        found = _given(corpus, models, split, held_out, mixture, settings)
+        found = _given(corpus, contestants_of([reading.model_path(name) for name in models], state), split, held_out, mixture, settings)
     else:
         reserve = _LOG_LINEAR_RESERVE if log_linear else None
         found = _trained(corpus, Budget(60 * minutes, started, reserve), tokens, vocab_size, sizes, keep, settings)
@@ -171,12 +184,11 @@ def _made(corpus: str | None, models: Sequence[str] | None, seed: int, settings:
 
 
 def _given(
-    corpus: str, models: Sequence[str], split: str | None, held_out: str | None, mixture: bool, settings: dict[str, Any]
+    corpus: str, contestants: Sequence[Contestant], split: str | None, held_out: str | None, mixture: bool, settings: dict[str, Any]
 ) -> Comparison:
     import lmkit_corpora
     from lmkit.comparison.comparison import compare
 
-    contestants = _contestants([reading.model_path(name) for name in models])
     part = reading.choose_split(corpus, split, "test")
     other = _held_out(corpus, part, held_out) if mixture else None
     return compare(
@@ -194,8 +206,8 @@ def _is_model(name: str) -> bool:
     return is_model(name)
 
 
-def _contestants(paths: Sequence[Path]) -> list[Contestant]:
-    """The models and streams of events, named by their files."""
+def contestants_of(paths: Sequence[Path], state: State | None = None) -> list[Contestant]:
+    """The models and streams of events, named by their files. state : how models read; None as each was trained."""
     from lmkit.comparison.contestants import Contestant, Cost, family_of, parameters_of
     from lmkit.evaluation.events_file import is_events, load_events
     from lmkit.protocols import LanguageModel
@@ -213,13 +225,14 @@ def _contestants(paths: Sequence[Path]) -> list[Contestant]:
             )
         card: dict[str, Any] = model.info() if hasattr(model, "info") else {}
         training = card.get("training") or {}
+        how = getattr(model, "default_state", "reset") if state is None else state.value
         cost = Cost(
             training_seconds=training.get("seconds"),
             epochs=training.get("epochs"),
             parameters=parameters_of(card),
             bytes=path.stat().st_size,
         )
-        found.append(Contestant(name, family_of(card), model, cost=cost, origin={"path": str(path), "card": card}))
+        found.append(Contestant(name, family_of(card), model, cost=cost, origin={"path": str(path), "card": card}, state=how))
     return found
 
 

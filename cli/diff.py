@@ -42,7 +42,7 @@ def command(
     models = [reading.language_model(path) for path in paths]
     part = reading.choose_split(text, split, "test")
     corpora = [lmkit_corpora.load_corpus(text, split=part, options=model.text_options) for model in models]
-    events = [model.score(corpus) for model, corpus in zip(models, corpora, strict=True)]
+    events = [model.score(corpus, getattr(model, "default_state", "reset")) for model, corpus in zip(models, corpora, strict=True)]
     if events_hash(events[0]) != events_hash(events[1]):
         reason = explain_difference(events[0], events[1])
         raise UsageError(f"{paths[0]} and {paths[1]} predict different events of this text: {reason}; train both with one reading.")

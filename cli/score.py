@@ -38,13 +38,15 @@ def command(
     scorer = reading.language_model(path)
     part = reading.choose_split(text, split, "test")
     corpus = lmkit_corpora.load_corpus(text, split=part, options=scorer.text_options)
-    events = scorer.score(corpus) if threads is None else scorer.score(corpus, threads=threads)
+    how = getattr(scorer, "default_state", "reset")
+    events = scorer.score(corpus, how) if threads is None else scorer.score(corpus, how, threads=threads)
     card = scorer.info()
     about = {
         "model": card,
         "family": family_of(card),
         "text": {"name": corpus.name, "sha256": corpus.sha256},
         "reading": corpus.options.to_dict(),
+        "state": how,
     }
     save_events(out, events, about)
     if json:

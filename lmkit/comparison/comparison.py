@@ -142,7 +142,8 @@ def _rank(scored: Sequence[Scored], count: int | None, seed: int) -> None:
     drawn = None if count is None else draw_sentences(first, count, seed)
     total = len(first) if count is None else min(count, len(first))
     with Progress("looking up ranks", total=total, unit="event") as progress:
-        for step in walk([one.contestant.model for one in asked if one.contestant.model is not None], first, sentences=drawn):
+        models = [one.contestant.model for one in asked if one.contestant.model is not None]
+        for step in walk(models, first, sentences=drawn, state=[one.contestant.state for one in asked]):
             for one, rows in zip(asked, step.rows, strict=True):
                 columns[id(one)][step.positions] = ranks_in(rows, step.targets)
             for one in mixed:
@@ -206,6 +207,7 @@ def _row(one: Scored, best: Scored | None, measure: Measure, statistics: Statist
         high=high,
         cost=one.contestant.cost,
         audit=one.audit,
+        state=one.contestant.state,
         versus_best=_versus(one, best, measure, statistics),
         why_unranked=_why_unranked(one),
         microseconds=one.microseconds,

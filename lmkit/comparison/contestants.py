@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from lmkit.events import ScoredEvents
@@ -67,6 +67,7 @@ class Contestant:
     model : scores the text; None for events that were scored elsewhere, which come in `events`.
     origin : where it comes from, JSON-able: path, command, card.
     bound : whether it is the source of the text itself, the line that no model crosses: shown, not ranked.
+    state : how it reads the test text: each sentence anew, or its state carried on, as networks are used to that were trained so.
     held_out : what it says of the text on which mixtures learn, where that was scored already.
     """
 
@@ -77,6 +78,7 @@ class Contestant:
     cost: Cost = Cost()
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     bound: bool = False
+    state: Literal["reset", "carry"] = "reset"
     held_out: ScoredEvents | None = None
 
 

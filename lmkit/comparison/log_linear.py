@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from lmkit.errors import InputError, UsageError
-from lmkit.evaluation.distributions import draw_sentences, walk
+from lmkit.evaluation.distributions import How, draw_sentences, walk
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.corpus import EncodedCorpus
@@ -38,14 +38,16 @@ class LogLinearMixture:
     ----------
     models : two or more with one vocabulary, whose scores are probabilities and hold nothing impossible.
     seed : of the held-out sentences that weights are learnt from.
+    states : how each reads a text, "reset" or "carry"; None for "reset" throughout.
 
     Attributes
     ----------
     weights_ : float64 (models,), the exponents.
     """
 
-    def __init__(self, models: Sequence[LanguageModel], seed: int = 0) -> None:
+    def __init__(self, models: Sequence[LanguageModel], seed: int = 0, states: Sequence[How] | None = None) -> None:
         self.models = tuple(models)
+        self.states = tuple(states or ["reset"] * len(self.models))
         self.seed = seed
         if len(self.models) < 2:
             raise UsageError("A log-linear mixture needs two models or more.")
@@ -73,7 +75,7 @@ class LogLinearMixture:
                 f"{len(events)} held-out events are too few to learn a log-linear mixture from; take {_FEWEST_EVENTS} or more."
             )
         rows, targets = [], []
-        for step in walk(self.models, events, sentences=draw_sentences(events, wanted, self.seed)):
+        for step in walk(self.models, events, sentences=draw_sentences(events, wanted, self.seed), state=self.states):
             rows.append(np.stack(step.rows, axis=1).astype(np.float32))
             targets.append(step.targets)
         self.weights_ = log_linear_weights(np.concatenate(rows), np.concatenate(targets))
@@ -100,15 +102,15 @@ class LogLinearMixture:
     def is_normalised(self) -> bool:
         return True
 
-    def score(self, corpus: EncodedCorpus, state: Literal["reset", "carry"] = "reset", **options: Any) -> ScoredEvents:
+    def score(self, corpus: EncodedCorpus, state: How = "reset", **options: Any) -> ScoredEvents:
         """Score every token, by all distributions before it."""
-        given = self.models[0].score(corpus, state, **options)
-        return self.rescore(given, state)
+        events = self.models[0].score(corpus, state, **options)
+        return self.rescore(events, [state] * len(self.models))
 
-    def rescore(self, events: ScoredEvents, state: Literal["reset", "carry"] = "reset") -> ScoredEvents:
-        """What the mixture says of a text that one of its models has scored."""
+    def rescore(self, events: ScoredEvents, states: Sequence[How] | None = None) -> ScoredEvents:
+        """What the mixture says of a text that one of its models has scored, read in these states, or in those of the mixture."""
         scores = np.empty(len(events))
-        for step in walk(self.models, events, state=state):
+        for step in walk(self.models, events, state=states or self.states):
             scores[step.positions] = self.combine(step.rows)[np.arange(len(step.targets)), step.targets]
         return dataclasses.replace(events, log_probabilities=scores, hit_length=None, back_off=None, rank=None)
 

@@ -106,7 +106,8 @@ def _log_linear(parts: Sequence[Scored], learnt: Sequence[ScoredEvents], weights
     if len(chosen) < 2:
         return []
     kept = tuple(part for part, _ in chosen)
-    model = LogLinearMixture([one.contestant.model for one in kept if one.contestant.model is not None], seed).fit(chosen[0][1])
+    models = [one.contestant.model for one in kept if one.contestant.model is not None]
+    model = LogLinearMixture(models, seed, [one.contestant.state for one in kept]).fit(chosen[0][1])
     started = time.perf_counter()
     events = model.rescore(kept[0].events)
     microseconds = (time.perf_counter() - started) * 1e6 / max(len(events), 1)

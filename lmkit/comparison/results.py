@@ -31,6 +31,7 @@ class Row:
     audit : sums of its probabilities on contexts of the text; None for events scored elsewhere.
     why_unranked : half a sentence; empty for ranked models.
     microseconds : wall time of scoring, a token.
+    state : "carry" where the model's state went on from sentence to sentence.
     ranks : how often the word that followed was among its first guesses; None where nobody asked.
     """
 
@@ -46,6 +47,7 @@ class Row:
     microseconds: float | None
     is_bound: bool = False
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
+    state: str = "reset"
     ranks: RankFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Row:
             "is_bound": self.is_bound,
             "versus_best": None if self.versus_best is None else self.versus_best.to_dict(),
             "normalisation": None if self.audit is None else self.audit.to_dict(),
+            "state": self.state,
             "microseconds_a_token": self.microseconds,
             **self.cost.to_dict(),
             **({} if self.ranks is None else self.ranks.to_dict()),

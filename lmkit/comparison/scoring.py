@@ -68,7 +68,7 @@ def score_all(contestants: Sequence[Contestant], read: Read, threads: int | None
                     raise InputError(f"{corpus.name}: the test text has no words, so there is nothing to compare on; name another one.")
                 given: dict[str, Any] = {} if threads is None else {"threads": threads}
                 started = time.perf_counter()
-                events = contestant.model.score(corpus, **given)
+                events = contestant.model.score(corpus, contestant.state, **given)
                 seconds = time.perf_counter() - started
                 scored.append(Scored(contestant, events, corpus, seconds * 1e6 / max(len(events), 1)))
             progress.advance()

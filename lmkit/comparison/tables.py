@@ -65,6 +65,11 @@ def columns(comparison: Comparison) -> list[Column]:
             lambda row: "" if row.ranks is None else f"{row.ranks.median_rank:,.0f}",
             lambda row: None if row.ranks is None else row.ranks.median_rank,
         ),
+        Column(
+            "history",
+            "carried: the model's state goes on from sentence to sentence; all others begin each anew",
+            lambda row: "carried" if row.state == "carry" else "",
+        ),
         Column("parameters", "numbers in the model", lambda row: short(row.cost.parameters), lambda row: row.cost.parameters),
         Column("bytes", "size of the file", lambda row: short(row.cost.bytes), lambda row: row.cost.bytes),
         Column("epochs", "passes over the training text; + where the last one still helped", _epochs, lambda row: row.cost.epochs),

@@ -15,8 +15,8 @@ import numpy as np
 
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
-from lmkit.text.vocabulary import Vocabulary
 
+How = Literal["reset", "carry"]
 _CELLS = 1 << 19
 """Probabilities of one model held at once: 4 MB, so that a few models' rows stay in the cache."""
 _WIDEST = 64
@@ -43,7 +43,7 @@ def walk(
     events: ScoredEvents,
     *,
     sentences: np.ndarray | None = None,
-    state: Literal["reset", "carry"] = "reset",
+    state: How | Sequence[How] = "reset",
 ) -> Iterator[Step]:
     """Go through a text and give every model's distribution before each of its tokens.
 
@@ -52,17 +52,19 @@ def walk(
     models : with one vocabulary, that of `events`.
     events : what one of them said of the text; gives its tokens and sentences.
     sentences : int, places of the sentences that are wanted, counted from 0 as they stand in `events`; None for all.
-    state : as for `LanguageModel.score`. What carries its state has one history only, so that nothing is done side by side.
+    state : as for `LanguageModel.score`, one for all or one a model. What carries its state reads the whole text up to the last sentence
+        that is wanted, and has one history only, so that nothing is done side by side.
     """
     starts = sentence_starts(events)
     stops = np.append(starts[1:], len(events))
-    if state == "carry":
-        starts, stops, sentences = starts[:1], stops[-1:], None
-    elif sentences is not None:
-        starts, stops = starts[sentences], stops[sentences]
-    order = np.argsort(starts - stops, kind="stable")
+    wanted = np.arange(len(starts)) if sentences is None else np.asarray(sentences)
+    modes = [state] * len(models) if isinstance(state, str) else list(state)
+    readers = [_Reader(model, events, mode) for model, mode in zip(models, modes, strict=True)]
+    if any(reader.carries for reader in readers):
+        yield from _walk_on(readers, events, starts, stops, wanted)
+        return
+    order = wanted[np.argsort(starts[wanted] - stops[wanted], kind="stable")]
     width = max(1, min(_WIDEST, _CELLS // max(len(models[0].vocabulary), 1)))
-    readers = [_Reader(model, events, state) for model in models]
     for first in range(0, len(order), width):
         batch = order[first : first + width]
         yield from _walk_batch(readers, events, starts[batch], stops[batch])
@@ -74,30 +76,49 @@ def _walk_batch(readers: Sequence[_Reader], events: ScoredEvents, starts: np.nda
     for step in range(int((stops - starts).max(initial=0))):
         active = int(np.count_nonzero(stops - starts > step))
         positions = starts[:active] + step
-        targets = np.asarray(events.token_ids)[positions].astype(np.int64)
         if step:
             before = np.asarray(events.token_ids)[positions - 1]
             states = [reader.advance(_first(own, active), before) for reader, own in zip(readers, states, strict=True)]
-        yield Step(positions, targets, [reader.rows(own, positions) for reader, own in zip(readers, states, strict=True)])
+        yield _step(readers, states, events, positions)
+
+
+def _walk_on(readers: Sequence[_Reader], events: ScoredEvents, starts: np.ndarray, stops: np.ndarray, wanted: np.ndarray) -> Iterator[Step]:
+    """One history after the other; readers that begin anew with each sentence leave those out that nobody wants."""
+    asked = np.zeros(len(starts), np.bool_)
+    asked[wanted] = True
+    tokens = np.asarray(events.token_ids)
+    states: list[Any] = [reader.begin(1) for reader in readers]
+    for sentence in range(int(np.flatnonzero(asked)[-1]) + 1 if asked.any() else 0):
+        for position in range(int(starts[sentence]), int(stops[sentence])):
+            for place, reader in enumerate(readers):
+                if not reader.carries and position == starts[sentence]:
+                    states[place] = reader.begin(1)
+                elif position and (reader.carries or asked[sentence]):
+                    states[place] = reader.advance(states[place], tokens[position - 1 : position])
+            if asked[sentence]:
+                yield _step(readers, states, events, np.array([position]))
+
+
+def _step(readers: Sequence[_Reader], states: Sequence[Any], events: ScoredEvents, positions: np.ndarray) -> Step:
+    targets = np.asarray(events.token_ids)[positions].astype(np.int64)
+    return Step(positions, targets, [reader.rows(own, positions) for reader, own in zip(readers, states, strict=True)])
 
 
 class _Reader:
     """One model on its way through a text."""
 
-    def __init__(self, model: LanguageModel, events: ScoredEvents, state: str) -> None:
+    def __init__(self, model: LanguageModel, events: ScoredEvents, state: How) -> None:
         # a cache looks at all that came before it in the document, not at a sentence: it is a function of the events, not a state
         self._adapts = getattr(model, "adapt_rows", None)
         self._model: Any = model.model if self._adapts is not None else model  # type: ignore[attr-defined]
         self._events = events
         # n-grams see nothing beyond an end, so that they begin anew behind it; networks read on
-        self._begins_anew = state == "carry" and not hasattr(self._model, "default_state")
+        self.carries = state == "carry" and (hasattr(self._model, "default_state") or not events.is_end.any())
 
     def begin(self, count: int) -> Any:
         return self._model.initial_state(count)
 
     def advance(self, state: Any, tokens: np.ndarray) -> Any:
-        if self._begins_anew and tokens[0] == Vocabulary.EOS:
-            return self.begin(len(tokens))
         return self._model.advance(state, tokens)
 
     def rows(self, state: Any, positions: np.ndarray) -> np.ndarray:

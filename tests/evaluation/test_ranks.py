@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 from lmkit import NgramLanguageModel, RecurrentLanguageModel
 from lmkit.embeddings.language_model import EmbeddingLanguageModel
+from lmkit.errors import UsageError
 from lmkit.evaluation.distributions import draw_sentences, walk
 from lmkit.evaluation.events_file import load_events, save_events
 from lmkit.evaluation.ranks import RankFigures, ranks_in, with_ranks
@@ -71,6 +72,25 @@ def test_a_carried_state_is_carried(family: str) -> None:
     for step in walk([model], events, state="carry"):
         own = step.rows[0][np.arange(len(step.positions)), step.targets]
         np.testing.assert_allclose(own, events.log_probabilities[step.positions], atol=1e-4)
+
+
+def test_models_that_carry_and_models_that_do_not_go_side_by_side() -> None:
+    net = recurrent("streams")
+    ngram = NgramLanguageModel(order=3).fit(TRAIN, vocabulary=net.vocabulary)
+    said = [net.score(TEST, "carry"), ngram.score(TEST)]
+    seen = []
+    for step in walk([net, ngram], said[0], sentences=np.array([1, 3]), state=["carry", "reset"]):
+        seen += step.positions.tolist()
+        for rows, events in zip(step.rows, said, strict=True):
+            np.testing.assert_allclose(rows[0, step.targets[0]], events.log_probabilities[step.positions[0]], atol=1e-4)
+    assert seen == np.flatnonzero(np.isin(said[0].sentence, [1, 3])).tolist()
+
+
+def test_a_state_that_cannot_be_followed_is_told() -> None:
+    net = recurrent("streams")
+    mixture = Mixture([net, NgramLanguageModel(order=2).fit(TRAIN, vocabulary=net.vocabulary)], weights=[0.9, 0.1])
+    with pytest.raises(UsageError, match="--state reset"):
+        with_ranks(mixture, mixture.score(TEST, "carry"), state="carry")
 
 
 def test_continuous_text() -> None:
