@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lmkit.comparison.contestants import Cost
-from lmkit.comparison.families.recurrent import LAST_STEPS, cost_of
+from lmkit.comparison.families.recurrent import train_in_time
 from lmkit.comparison.plan import Entry, Task
 
 LABEL = "fixed window"
@@ -16,8 +16,5 @@ def train(entry: Entry, task: Task) -> Cost:
     from lmkit.neural.window import WindowArchitecture
     from lmkit.neural.window_model import WindowLanguageModel
 
-    recipe = Recipe(epochs=100, minutes=LAST_STEPS * task.seconds / 60, patience=3)
-    model = WindowLanguageModel(WindowArchitecture(**entry.settings), recipe, seed=task.seed, threads=task.threads)
-    model.fit(task.train, valid=task.valid, vocabulary=task.vocabulary)
-    model.save(task.path)
-    return cost_of(model.history_)
+    shape, recipe = WindowArchitecture(**entry.settings), Recipe(epochs=100, patience=3)
+    return train_in_time(lambda given: WindowLanguageModel(shape, given, seed=task.seed, threads=task.threads), recipe, task)
