@@ -21,8 +21,10 @@ class LanguageModelTraining(shared.Training):
 
     ending = ".lm"
 
-    def run_language_model(self, model: EmbeddingLanguageModel, *, held_out: str | None, patience: int | None) -> EncodedCorpus:
-        """Read the text, train, save."""
+    def run_language_model(
+        self, model: EmbeddingLanguageModel, *, held_out: str | None, patience: int | None, minutes: float, resume: bool
+    ) -> EncodedCorpus:
+        """Read the text, train, save. Ctrl-C leaves a checkpoint and raises KeyboardInterrupt."""
         import lmkit_corpora
 
         began = time.perf_counter()
@@ -31,10 +33,7 @@ class LanguageModelTraining(shared.Training):
         if spec is None and self._part == "train":  # the catalogue's corpora bring a held-out text of their own
             spec = f"{reading.split_off(self.spec)[0]}:valid"
         other = None if spec is None else lmkit_corpora.load_corpus(spec, options=corpus.options)
-        reading.make_folder(self.target)
-        with shared.Show() as show:
-            model.fit(corpus, held_out=other if other is not None and len(other) else None, patience=patience, report=show)
-        model.save(self.target)
+        self._fit(model, corpus, minutes, resume, held_out=other if other is not None and len(other) else None, patience=patience)
         self.seconds = time.perf_counter() - began
         return corpus
 
@@ -59,13 +58,13 @@ class LanguageModelTraining(shared.Training):
         output.note(f"  lmkit predict {path} the")
 
 
-def check_options(loss: str, start: Path | None, resume: bool, compat: object, changed: bool) -> None:
+def check_options(loss: str, start: Path | None, compat: object, changed: bool) -> None:
     """Refuse what a language model can't be trained with. Raises UsageError."""
     if loss != "hs":
         raise UsageError(
             "--left-context makes a language model, whose probabilities sum to one, and only hierarchical softmax does that: add --loss hs."
         )
-    for name, given in (("--start", start is not None), ("--resume", resume), ("--compat", compat is not None)):
+    for name, given in (("--start", start is not None), ("--compat", compat is not None)):
         if given:
             raise UsageError(f"--left-context and {name} exclude each other; leave one of them out.")
     if changed:

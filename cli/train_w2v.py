@@ -114,13 +114,13 @@ def command(
         from lmkit.embeddings.language_model import EmbeddingLanguageModel
         from lmkit_cli.left_context import LanguageModelTraining, check_options
 
-        check_options(loss.value, start, resume, compat, bool(changes))
+        check_options(loss.value, start, compat, bool(changes))
         predictor = EmbeddingLanguageModel(
             model.value, dim, window, epochs, learning_rate, min_count, max_vocab, seed=1 if seed is None else seed, threads=threads
         )
         predictor.settings()
         language = LanguageModelTraining(corpus, out, "w2v", split, **reading_options)
-        text = language.run_language_model(predictor, held_out=held_out, patience=patience)
+        text = language.run_language_model(predictor, held_out=held_out, patience=patience, minutes=checkpoint_minutes, resume=resume)
         language.tell_language_model(predictor, text, json=json, quiet=quiet)
         return
     estimator = Word2Vec(

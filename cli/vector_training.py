@@ -108,7 +108,6 @@ class Training:
         """Read the text, train, save. Ctrl-C leaves a checkpoint and raises KeyboardInterrupt."""
         import lmkit
         import lmkit_corpora
-        from lmkit.embeddings.training.checkpoint import Checkpoints
         from lmkit.errors import UsageError
 
         began = time.perf_counter()
@@ -120,28 +119,26 @@ class Training:
                 raise UsageError(f"{start}: holds a {type(first).__name__}, no word vectors; --start takes vectors.")
         corpus = lmkit_corpora.load_corpus(self.spec, split=self._part, options=self._options)
         other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=corpus.options)
+        self._fit(model, corpus, minutes, resume, held_out=other, patience=patience, start=first)
+        self.seconds = time.perf_counter() - began
+        return corpus
+
+    def _fit(self, model: Any, corpus: EncodedCorpus, minutes: float, resume: bool, **fit_options: Any) -> None:
+        """Train, with checkpoints and a bar; save."""
+        from lmkit.embeddings.training.checkpoint import Checkpoints
+
         reading.make_folder(self.target)
         if resume and not self.checkpoint.exists():
             output.note(f"There is no checkpoint {self.checkpoint}; training begins anew.")
-        show = Show()
         try:
-            with show:
-                model.fit(
-                    corpus,
-                    held_out=other,
-                    patience=patience,
-                    start=first,
-                    checkpoints=Checkpoints(self.checkpoint, minutes, resume),
-                    report=show,
-                )
+            with Show() as show:
+                model.fit(corpus, checkpoints=Checkpoints(self.checkpoint, minutes, resume), report=show, **fit_options)
         except KeyboardInterrupt:
             if self.checkpoint.exists():
                 output.note(f"\nThe training is stored in {self.checkpoint}; the same command with --resume goes on from there.")
             raise
         model.save(self.target)
         self.checkpoint.unlink(missing_ok=True)
-        self.seconds = time.perf_counter() - began
-        return corpus
 
     def tell(self, model: Word2Vec, corpus: EncodedCorpus, *, json: bool, quiet: bool) -> None:
         """Print what came of it."""

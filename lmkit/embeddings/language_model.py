@@ -38,6 +38,7 @@ from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit._container import Container
+    from lmkit.embeddings.training.checkpoint import Checkpoints
     from lmkit.embeddings.training.histories import HistoryText
     from lmkit.embeddings.training.trainer import Report
     from lmkit.embeddings.vectors import WordVectors
@@ -143,6 +144,7 @@ class EmbeddingLanguageModel(Estimator):
         held_out: Any = None,
         vocabulary: Vocabulary | None = None,
         patience: int | None = None,
+        checkpoints: Checkpoints | None = None,
         report: Callable[[Report], None] | None = None,
     ) -> EmbeddingLanguageModel:
         """Train.
@@ -155,13 +157,16 @@ class EmbeddingLanguageModel(Estimator):
         vocabulary : the words that the model knows, such as another model's with which it is to be compared; others are `<unk>`. None takes
             those of the text. Not together with `min_count` or `max_vocabulary_size`.
         patience : epochs without a lower held-out loss after which training ends, with the best vectors.
+        checkpoints : store the training now and then, or go on from where it was stored.
         report : called with a `Report` about twice a second.
 
         Raises
         ------
         InvalidParameterError : if a parameter is outside its range.
         InputError : if the text can't be read, or has but one token to predict.
+        KeyboardInterrupt : after Ctrl-C, once the checkpoint, where asked for, is stored.
         """
+        from lmkit.embeddings.training.checkpoint import keep_checkpoints
         from lmkit.embeddings.training.hierarchical import SkipGramTree, Tree, TreeBags
         from lmkit.embeddings.training.histories import HistoryText
         from lmkit.embeddings.training.trainer import Options, Trainer
@@ -183,6 +188,12 @@ class EmbeddingLanguageModel(Estimator):
         objective = (SkipGramTree if self.model == "skipgram" else TreeBags)(text, settings, tree)  # type: ignore[arg-type]
         options = Options(report=report, held_out=other, patience=patience)  # type: ignore[arg-type]
         trainer = Trainer(objective, text, settings, options)  # type: ignore[arg-type]
+        identity = {
+            "settings": settings.to_dict(),
+            "corpus": {"sha256": encoded.sha256, "tokens": len(encoded), "options": encoded.options.to_dict()},
+            "vocabulary": {"words": len(self.vocabulary_), "hash": self.vocabulary_.hash},
+        }
+        keep_checkpoints(trainer, checkpoints, identity)
         trainer.run()
         self.counts_ = text.counts
         self._adopt(np.ascontiguousarray(trainer.parameters.input_matrix[text.row_of]), tree.node_vectors(trainer.parameters))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from lmkit._estimator import Estimator
 from lmkit._validation import check_choice, check_int
 from lmkit.embeddings.options import LOSSES, MODELS, Settings, Variant
 from lmkit.embeddings.presets import get_variant
-from lmkit.embeddings.training.checkpoint import Checkpoints, read_checkpoint, write_checkpoint
+from lmkit.embeddings.training.checkpoint import Checkpoints, keep_checkpoints
 from lmkit.embeddings.training.objective import Objective, Parameters, make_objective
 from lmkit.embeddings.training.text import TrainingText, WordRows
 from lmkit.embeddings.training.trainer import Options, Report, Trainer, new_parameters
@@ -141,21 +140,14 @@ class Word2Vec(Estimator):
         if start is not None:
             self._begin_with(start, rows, parameters, objective)
         options = Options(report=report, held_out=other, patience=patience)
-        self._train(Trainer(objective, text, settings, options, parameters), checkpoints, _identity(settings, encoded, rows, start))
-        return self
-
-    def _train(self, trainer: Trainer, checkpoints: Checkpoints | None, identity: dict[str, Any]) -> None:
-        if checkpoints is not None:
-            path = Path(checkpoints.path)
-            if checkpoints.resume and path.exists():
-                trainer.state, trainer.best = read_checkpoint(path, identity, trainer.parameters)
-            trainer.options.checkpoint = lambda *stored: write_checkpoint(path, identity, *stored)
-            trainer.options.checkpoint_seconds = checkpoints.minutes * 60
-        self.notes_ = list(trainer.text.corpus.notes)
+        trainer = Trainer(objective, text, settings, options, parameters)
+        keep_checkpoints(trainer, checkpoints, _identity(settings, encoded, rows, start))
+        self.notes_ = list(encoded.notes)
         try:
             trainer.run()
         finally:  # after Ctrl-C as well: what was learned so far is of use
             self._keep(trainer)
+        return self
 
     def _keep(self, trainer: Trainer) -> None:
         corpus, rows = trainer.text.corpus, trainer.text.rows

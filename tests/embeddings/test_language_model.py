@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from lmkit import TextOptions
 from lmkit._container import read_container, write_container
 from lmkit.embeddings import EmbeddingLanguageModel
 from lmkit.embeddings.language_model import logistic_weights, mean_weights
-from lmkit.errors import FormatError, InputError, InvalidParameterError, NotFittedError
+from lmkit.embeddings.training.checkpoint import Checkpoints
+from lmkit.errors import FormatError, InputError, InvalidParameterError, NotFittedError, UsageError
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit_cli.app import run
@@ -198,6 +200,33 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run(["train-w2v", str(text), "--left-context"]) == 2
     assert "--loss hs" in capsys.readouterr().err
+
+
+class _KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", ["skipgram", "cbow"])
+def test_resume_ends_with_the_same_bytes(tmp_path: Path, kind: str) -> None:
+    """The process dies at the end of the second epoch; a new one goes on from the last checkpoint."""
+
+    def new() -> EmbeddingLanguageModel:
+        return EmbeddingLanguageModel(kind, dim=8, window=2, epochs=3, threads=1)
+
+    def die(report: Any) -> None:
+        if report.epoch_record is not None and report.epoch == 2:
+            raise _KilledError
+
+    checkpoints = Checkpoints(tmp_path / "state", minutes=0, resume=True)
+    with pytest.raises(_KilledError):
+        new().fit(TEXT, held_out=HELD_OUT, checkpoints=checkpoints, report=die)
+    epochs: list[int] = []
+    new().fit(TEXT, held_out=HELD_OUT, checkpoints=checkpoints, report=lambda report: epochs.append(report.epoch)).save(tmp_path / "on.lm")
+    assert min(epochs) == 2
+    new().fit(TEXT, held_out=HELD_OUT).save(tmp_path / "whole.lm")
+    assert (tmp_path / "on.lm").read_bytes() == (tmp_path / "whole.lm").read_bytes()
+    with pytest.raises(UsageError, match=r"corpus.sha256"):
+        new().fit(TEXT + " further words", held_out=HELD_OUT, checkpoints=checkpoints)
 
 
 def test_all_pairs_of_words_have_a_probability(model: EmbeddingLanguageModel) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lmkit._container import read_container, write_container
 from lmkit.embeddings.training.objective import STATS, Parameters
-from lmkit.embeddings.training.trainer import State
+from lmkit.embeddings.training.trainer import State, Trainer
 from lmkit.errors import FormatError, InvalidParameterError, UsageError
 
 KIND = "embedding-checkpoint"
@@ -37,6 +37,26 @@ class Checkpoints:
             raise InvalidParameterError(
                 f"The 'minutes' parameter of Checkpoints must be a finite number of at least 0. Got {self.minutes!r} instead."
             )
+
+
+def keep_checkpoints(trainer: Trainer, checkpoints: Checkpoints | None, identity: dict[str, Any]) -> None:
+    """Let a training that has not begun yet store itself, and go on from what is stored where that is asked for; nothing for None.
+
+    Parameters
+    ----------
+    identity : JSON-able; what must be equal for a training to go on.
+
+    Raises
+    ------
+    FormatError, UsageError : as `read_checkpoint`.
+    """
+    if checkpoints is None:
+        return
+    path = Path(checkpoints.path)
+    if checkpoints.resume and path.exists():
+        trainer.state, trainer.best = read_checkpoint(path, identity, trainer.parameters)
+    trainer.options.checkpoint = lambda *stored: write_checkpoint(path, identity, *stored)
+    trainer.options.checkpoint_seconds = checkpoints.minutes * 60
 
 
 def write_checkpoint(
