@@ -15,6 +15,7 @@ from lmkit._estimator import Estimator
 from lmkit._validation import check_int
 from lmkit.errors import FormatError, InputError, UsageError
 from lmkit.events import ScoredEvents
+from lmkit.neural import memory
 from lmkit.neural.batching import TrainingText
 from lmkit.neural.checkpoint import Checkpoint
 from lmkit.neural.recipe import Recipe
@@ -45,18 +46,36 @@ class NeuralLanguageModel(Estimator, abc.ABC):
     """Base of the neural language models: subclasses say what network there is and how it reads."""
 
     kind: str
-    recipe: Recipe | None
-    min_count: int
-    max_vocabulary_size: int | None
-    reading: TextOptions | None
-    seed: int
-    threads: int | None
+    architecture_class: type[Any]
+    network_class: type[Any]
+
+    def __init__(
+        self,
+        architecture: Any = None,
+        recipe: Recipe | None = None,
+        min_count: int = 1,
+        max_vocabulary_size: int | None = None,
+        reading: TextOptions | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.recipe = recipe
+        self.min_count = min_count
+        self.max_vocabulary_size = max_vocabulary_size
+        self.reading = reading
+        self.seed = seed
+        self.threads = threads
+
+    @property
+    def _shape(self) -> Any:
+        return self.architecture or self.architecture_class()
+
+    @property
+    def _recipe(self) -> Recipe:
+        return self.recipe or Recipe()
 
     # -- what a subclass says --------------------------------------------------------------------------------------------------------------
-
-    @abc.abstractmethod
-    def _make_network(self, counts: np.ndarray, excluded: tuple[int, ...]) -> Any:
-        """A fresh network over a vocabulary; refuses early one that does not fit the memory."""
 
     @abc.abstractmethod
     def _make_source(self, text: TrainingText, threads: int) -> Any:
@@ -69,10 +88,6 @@ class NeuralLanguageModel(Estimator, abc.ABC):
     @abc.abstractmethod
     def _score(self, text: TrainingText, carry: bool, workers: ThreadWorkers) -> np.ndarray:
         """Exact log probabilities of a text's events."""
-
-    @abc.abstractmethod
-    def _architecture_record(self) -> dict[str, Any]:
-        """JSON-able, for the model card."""
 
     @abc.abstractmethod
     def initial_state(self, batch: int = 1) -> Any:
@@ -122,7 +137,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         UsageError : if this machine's memory is too small, or the checkpoint is of another training.
         DivergenceError : if training diverges; `checkpoint` keeps what was good.
         """
-        recipe = self.recipe or Recipe()
+        recipe = self._recipe
         threads = ThreadWorkers(self.threads).count
         encoded = as_corpus(corpus, self.reading or TextOptions())
         vocabulary = self._choose_vocabulary(encoded, vocabulary)
@@ -132,7 +147,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         counts = np.bincount(text.stream, minlength=len(vocabulary)).astype(np.int64)
         excluded = (vocabulary.BOS,) if encoded.options.sentence_boundaries else (vocabulary.BOS, vocabulary.EOS)
         self._check_vocabulary(counts, excluded)
-        self.network_ = self._make_network(counts, excluded)
+        memory.estimate(self._shape, recipe.make_optimizer(), source.max_rows, len(counts)).check()
+        self.network_ = self.network_class(self._shape, counts, excluded, self.seed)
         self.counts_ = counts
         self.excluded_: tuple[int, ...] = excluded
         self._vectors_note = ""
@@ -193,7 +209,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         """What a training shares with its checkpoints."""
         return {
             "kind": self.kind,
-            "architecture": self._architecture_record(),
+            "architecture": self._shape.to_dict(),
             "recipe": recipe.to_dict(),
             "vocabulary": vocabulary.hash,
             "corpus": {"sha256": corpus.sha256, "tokens": len(corpus)},
@@ -308,7 +324,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
 
         self._check_fitted("network_")
         document = {
-            "architecture": self._architecture_record(),
+            "architecture": self._shape.to_dict(),
             "excluded": list(self.excluded_),
             "text": self.text_options_.to_dict(),
             "vocabulary_hash": self.vocabulary_.hash,
@@ -316,6 +332,21 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         }
         tensors = {**self.network_.to_tensors(), **self.vocabulary_.to_tensors(), "token_counts": self.counts_}
         write_container(path, self.kind, document, tensors)
+
+    @classmethod
+    def from_container(cls, container: Container) -> Any:
+        """Open a model file; `lmkit.load` calls it."""
+        try:
+            architecture = cls.architecture_class.from_dict(container.metadata["architecture"])
+            record = container.metadata.get("recipe")
+            recipe = None if record is None else Recipe(**record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{container.path}: the record of its architecture can't be read ({error}); it may come from a newer lmkit: update lmkit."
+            ) from None
+        model = cls(architecture, recipe, seed=int(container.metadata.get("seed", 0)))
+        model._load(container, architecture)
+        return model
 
     def _load(self, container: Container, architecture: Any) -> None:
         """Become the model of a file."""
@@ -327,7 +358,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self.excluded_ = tuple(int(token_id) for token_id in metadata.pop("excluded", ()))
         if len(self.counts_) != len(vocabulary) or any(not 0 <= token_id < len(vocabulary) for token_id in self.excluded_):
             raise FormatError(f"{where}: its counts do not fit its vocabulary; the file is damaged.")
-        self.network_ = self._make_network(np.array(self.counts_), self.excluded_)
+        self.network_ = self.network_class(architecture, np.array(self.counts_), self.excluded_, self.seed)
 
         def read(name: str, shape: tuple[int, ...]) -> np.ndarray:
             tensor = container.array(name)
@@ -349,7 +380,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self._check_fitted("network_")
         return {
             "kind": self.kind,
-            "architecture": self._architecture_record(),
+            "architecture": self._shape.to_dict(),
             "weights": int(sum(parameter.value.size for parameter in self.network_.parameters)),
             "vocabulary_size": len(self.vocabulary_),
             "vocabulary_hash": self.vocabulary_.hash,

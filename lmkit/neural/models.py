@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lmkit.errors import FormatError
-from lmkit.neural import memory
-from lmkit.neural.batching import LONGER, BatchSource, ContiguousStreams, Sentences, TrainingText
+from lmkit.neural.batching import BatchSource, ContiguousStreams, Sentences, TrainingText
 from lmkit.neural.interfaces import make_shards
 from lmkit.neural.language_model import NeuralLanguageModel
 from lmkit.neural.reading import hidden_rows, score_apart, score_carried, score_streams
-from lmkit.neural.recipe import Recipe
 from lmkit.neural.recurrent import Architecture, RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
 from lmkit.text.encoding import as_corpus
-from lmkit.text.options import TextOptions
 
 if TYPE_CHECKING:
-    from lmkit._container import Container
     from lmkit.neural.adapting import AdaptingCopy
     from lmkit.neural.writing import RecurrentWriter
 
@@ -69,8 +64,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     Examples
     --------
     >>> from lmkit import RecurrentLanguageModel
-    >>> from lmkit.neural.recipe import Recipe
-    >>> from lmkit.neural.recurrent import Architecture
+    >>>     >>> from lmkit.neural.recurrent import Architecture
     >>> model = RecurrentLanguageModel(Architecture(layers=1, hidden=16), Recipe(batch=2, steps=5, epochs=60), threads=1)
     >>> model = model.fit("the cat sat\\nthe dog ran\\n" * 20)
     >>> model.next_words("the cat", top=1)[0].token
@@ -79,51 +73,24 @@ class RecurrentLanguageModel(NeuralLanguageModel):
 
     kind = "recurrent"
 
-    def __init__(
-        self,
-        architecture: Architecture | None = None,
-        recipe: Recipe | None = None,
-        min_count: int = 1,
-        max_vocabulary_size: int | None = None,
-        reading: TextOptions | None = None,
-        seed: int = 0,
-        threads: int | None = None,
-    ) -> None:
-        self.architecture = architecture
-        self.recipe = recipe
-        self.min_count = min_count
-        self.max_vocabulary_size = max_vocabulary_size
-        self.reading = reading
-        self.seed = seed
-        self.threads = threads
-
+    architecture_class, network_class = Architecture, RecurrentNetwork
     network_: RecurrentNetwork
 
     # -- training --------------------------------------------------------------------------------------------------------------------------
 
-    def _make_network(self, counts: np.ndarray, excluded: tuple[int, ...]) -> RecurrentNetwork:
-        shape, recipe = self.architecture or Architecture(), self.recipe or Recipe()
-        rows = recipe.batch * (recipe.steps + (LONGER if recipe.random_steps else 0))
-        slots = len(getattr(recipe.make_optimizer(), "slots", ()))
-        memory.estimate(shape.weights(len(counts)), shape.batch_bytes(rows, len(counts)), slots).check()
-        return RecurrentNetwork(shape, counts, excluded, self.seed)
-
     def _make_source(self, text: TrainingText, threads: int) -> BatchSource:
-        recipe = self.recipe or Recipe()
+        recipe = self._recipe
         if recipe.text == "sentences":
             return Sentences(text, recipe.batch, recipe.steps, threads, self.seed)
         return ContiguousStreams(text, recipe.batch, recipe.steps, threads, self.seed if recipe.random_steps else None)
 
     def _validate(self, text: TrainingText, workers: ThreadWorkers) -> np.ndarray:
-        if (self.recipe or Recipe()).text == "sentences":
+        if self._recipe.text == "sentences":
             return score_apart(self.network_, text, workers)
         return score_streams(self.network_, text, workers, _VALIDATION_STREAMS)
 
     def _score(self, text: TrainingText, carry: bool, workers: ThreadWorkers) -> np.ndarray:
         return score_carried(self.network_, text, workers) if carry else score_apart(self.network_, text, workers)
-
-    def _architecture_record(self) -> dict[str, Any]:
-        return (self.architecture or Architecture()).to_dict()
 
     # -- token by token --------------------------------------------------------------------------------------------------------------------
 
@@ -171,20 +138,3 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     def hidden(self, state: RecurrentState) -> np.ndarray:
         """Output of the last layer, float32 (batch, H)."""
         return state.hidden
-
-    # -- files -----------------------------------------------------------------------------------------------------------------------------
-
-    @classmethod
-    def from_container(cls, container: Container) -> RecurrentLanguageModel:
-        """Open a model file; `lmkit.load` calls it."""
-        try:
-            architecture = Architecture.from_dict(container.metadata["architecture"])
-            record = container.metadata.get("recipe")
-            recipe = None if record is None else Recipe(**record)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(
-                f"{container.path}: the record of its architecture can't be read ({error}); it may come from a newer lmkit: update lmkit."
-            ) from None
-        model = cls(architecture, recipe, seed=int(container.metadata.get("seed", 0)))
-        model._load(container, architecture)
-        return model

@@ -103,6 +103,11 @@ class Architecture:
         tables = vocabulary_size * self.embedding_size + (0 if self.tied else vocabulary_size * self.output_size)
         return tables + cells + vocabulary_size
 
+    def packed_weights(self, vocabulary_size: int) -> int:
+        """About how many weights lie packed as well while it is validated: W_hh for both directions, W_ih, the output layer's."""
+        gates = get_cell(self.cell).gates
+        return sum(gates * size * (before + 2 * size) for before, size in self.sizes) + vocabulary_size * self.output_size
+
     def batch_bytes(self, rows: int, vocabulary_size: int, itemsize: int = 4) -> int:
         """About how many bytes a batch of so many rows takes, a full softmax included."""
         gates = get_cell(self.cell).gates

@@ -195,7 +195,7 @@ class Trainer:
                     self._check(math.nan, math.nan, self.recipe.learning_rate)
                 if state.best is None or perplexity < state.best:
                     state.best, state.since_best = perplexity, 0
-                    state.best_values = {name: value.copy() for name, value in self._values.items()}
+                    self._keep_best()
                 else:
                     state.since_best += 1
             self._schedule.validated(perplexity)
@@ -204,6 +204,15 @@ class Trainer:
         record["seconds"] = self._clock()
         state.history.append({key: value for key, value in record.items() if key != "event"})
         self._tell(record)
+
+    def _keep_best(self) -> None:
+        """Copy the weights over the best ones so far, so that there are never three sets of them."""
+        kept = self.state.best_values
+        for name, value in self._values.items():
+            if name in kept:
+                kept[name][...] = value
+            else:
+                kept[name] = value.copy()
 
     def _averaged(self) -> dict[str, np.ndarray] | None:
         """The values that the optimiser averages, where it does."""

@@ -78,6 +78,10 @@ class WindowArchitecture:
         tables = vocabulary_size * (self.embedding + (0 if self.tied else self.output_size) + 1)
         return tables + self.hidden * (self.input_size + 1)
 
+    def packed_weights(self, vocabulary_size: int) -> int:
+        """How many weights lie packed as well while it is validated."""
+        return self.hidden * self.input_size + vocabulary_size * self.output_size
+
     def batch_bytes(self, rows: int, vocabulary_size: int, itemsize: int = 4) -> int:
         """About how many bytes a batch of so many rows takes, a full softmax included."""
         return rows * (vocabulary_size + 2 * self.input_size + 2 * self.hidden + 2 * self.output_size) * itemsize

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmkit.errors import FormatError, InputError
-from lmkit.neural import memory
+from lmkit.errors import InputError
 from lmkit.neural.batching import Batch, BatchSource, TrainingText
 from lmkit.neural.interfaces import make_shards
 from lmkit.neural.language_model import NeuralLanguageModel
-from lmkit.neural.recipe import Recipe
 from lmkit.neural.window import WindowArchitecture, WindowNetwork
 from lmkit.neural.workers import ThreadWorkers
-from lmkit.text.options import TextOptions
 
 if TYPE_CHECKING:
-    from lmkit._container import Container
     from lmkit.neural.writing import WindowWriter
 
 _ROWS = 1024
@@ -68,8 +64,7 @@ class WindowLanguageModel(NeuralLanguageModel):
 
     Examples
     --------
-    >>> from lmkit.neural.recipe import Recipe
-    >>> from lmkit.neural.window import WindowArchitecture
+    >>>     >>> from lmkit.neural.window import WindowArchitecture
     >>> from lmkit.neural.window_model import WindowLanguageModel
     >>> model = WindowLanguageModel(WindowArchitecture(window=2, hidden=16, embedding=8), Recipe(batch=2, steps=5, epochs=30), threads=1)
     >>> model = model.fit("the cat sat\\nthe dog ran\\n" * 20)
@@ -79,40 +74,17 @@ class WindowLanguageModel(NeuralLanguageModel):
 
     kind = "window"
 
-    def __init__(
-        self,
-        architecture: WindowArchitecture | None = None,
-        recipe: Recipe | None = None,
-        min_count: int = 1,
-        max_vocabulary_size: int | None = None,
-        reading: TextOptions | None = None,
-        seed: int = 0,
-        threads: int | None = None,
-    ) -> None:
-        self.architecture = architecture
-        self.recipe = recipe
-        self.min_count = min_count
-        self.max_vocabulary_size = max_vocabulary_size
-        self.reading = reading
-        self.seed = seed
-        self.threads = threads
-
+    architecture_class, network_class = WindowArchitecture, WindowNetwork
     network_: WindowNetwork
 
     # -- training --------------------------------------------------------------------------------------------------------------------------
 
-    def _make_network(self, counts: np.ndarray, excluded: tuple[int, ...]) -> WindowNetwork:
-        shape, recipe = self.architecture or WindowArchitecture(), self.recipe or Recipe()
-        slots = len(getattr(recipe.make_optimizer(), "slots", ()))
-        memory.estimate(shape.weights(len(counts)), shape.batch_bytes(recipe.batch * recipe.steps, len(counts)), slots).check()
-        return WindowNetwork(shape, counts, excluded, self.seed)
-
     def _make_source(self, text: TrainingText, threads: int) -> BatchSource:
-        shape, recipe = self.architecture or WindowArchitecture(), self.recipe or Recipe()
+        shape, recipe = self._shape, self._recipe
         return Positions(text, shape.window, recipe.batch * recipe.steps, threads, recipe.text == "streams", self.seed)
 
     def _validate(self, text: TrainingText, workers: ThreadWorkers) -> np.ndarray:
-        return self._score(text, (self.recipe or Recipe()).text == "streams", workers)
+        return self._score(text, self._recipe.text == "streams", workers)
 
     def _score(self, text: TrainingText, carry: bool, workers: ThreadWorkers) -> np.ndarray:
         network = self.network_
@@ -125,9 +97,6 @@ class WindowLanguageModel(NeuralLanguageModel):
 
         parts = workers.run([functools.partial(run, first) for first in range(0, len(text.stream), _ROWS)])
         return np.concatenate(parts)
-
-    def _architecture_record(self) -> dict[str, Any]:
-        return (self.architecture or WindowArchitecture()).to_dict()
 
     # -- token by token --------------------------------------------------------------------------------------------------------------------
 
@@ -155,20 +124,3 @@ class WindowLanguageModel(NeuralLanguageModel):
     def hidden(self, state: np.ndarray) -> np.ndarray:
         """What enters the output layer, float32 (batch, H)."""
         return self.network_.read(state)
-
-    # -- files -----------------------------------------------------------------------------------------------------------------------------
-
-    @classmethod
-    def from_container(cls, container: Container) -> WindowLanguageModel:
-        """Open a model file; `lmkit.load` calls it."""
-        try:
-            architecture = WindowArchitecture.from_dict(container.metadata["architecture"])
-            record = container.metadata.get("recipe")
-            recipe = None if record is None else Recipe(**record)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(
-                f"{container.path}: the record of its architecture can't be read ({error}); it may come from a newer lmkit: update lmkit."
-            ) from None
-        model = cls(architecture, recipe, seed=int(container.metadata.get("seed", 0)))
-        model._load(container, architecture)
-        return model

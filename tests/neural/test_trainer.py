@@ -21,6 +21,7 @@ from lmkit.neural.language_model import NeuralLanguageModel
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.memory import estimate
 from lmkit.neural.models import RecurrentLanguageModel
+from lmkit.neural.optimizers import make_optimizer
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.recurrent import Architecture
 from lmkit.neural.trainer import JsonLinesLog
@@ -195,6 +196,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from neural.test_trainer import RECIPE_TO_KILL, SHAPE, words
 from lmkit.neural.models import RecurrentLanguageModel
+from lmkit.neural.optimizers import make_optimizer
 
 def listen(record):
     if record["event"] == "validation" and len(sys.argv) > 2 and record["step"] > 60:
@@ -287,5 +289,33 @@ def test_recipes_and_shapes_that_are_none() -> None:
 def test_memory_is_refused_with_the_numbers() -> None:
     with pytest.raises(UsageError, match=r"about .* TB|about [\d.]+ GB of memory .*gradients .*this machine has"):
         RecurrentLanguageModel(Architecture(hidden=1_000_000), RECIPE).fit(words(50))
-    found = estimate(weights=1000, batch_bytes=500, slots=2)
-    assert (found.parameters, found.gradients, found.optimizer, found.total) == (8000, 4000, 8000, 20500)
+    shape = Architecture(layers=1, hidden=10, embedding=7)
+    found = estimate(shape, make_optimizer("adam"), rows=6, vocabulary_size=50)
+    weights = 50 * 7 + 4 * 10 * (7 + 10 + 1) + 50 * (10 + 1)
+    assert (found.parameters, found.gradients, found.optimizer) == (8 * weights, 4 * weights, 8 * weights)
+    assert found.packed == 4 * (4 * 10 * (7 + 2 * 10) + 50 * 10)
+    assert found.total == 20 * weights + found.packed + found.activations
+    assert estimate(shape, make_optimizer("asgd"), 6, 50).optimizer == 8 * weights
+    assert estimate(shape, make_optimizer("sgd"), 6, 50).optimizer == 0
+
+
+def test_memory_is_what_was_estimated() -> None:
+    """The peak of all arrays over two epochs with validation, against the estimate, and against what one would count by hand."""
+    import tracemalloc
+
+    draw = np.random.default_rng(0)
+    text = "\n".join([" ".join(map(str, range(5000))), " ".join(map(str, draw.integers(0, 5000, 1000)))])
+    corpus, valid = as_corpus(text), as_corpus(" ".join(map(str, range(500))))
+    shape, recipe = Architecture(hidden=256), Recipe(epochs=2)
+    RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(30), valid=words(10))  # imports and compiles
+    tracemalloc.start()
+    try:
+        model = RecurrentLanguageModel(shape, recipe, threads=1).fit(corpus, valid=valid)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len({record["valid_perplexity"] for record in model.history_}) == 2
+    found = estimate(shape, recipe.make_optimizer(), 700, len(model.vocabulary))
+    by_hand = found.parameters // 2 + found.gradients + found.optimizer + found.activations  # without copies of the weights
+    assert 0.9 * found.total < peak < 1.1 * found.total
+    assert peak < 1.5 * by_hand

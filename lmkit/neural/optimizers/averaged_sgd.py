@@ -49,6 +49,10 @@ class AveragedSGD(BaseOptimizer):
         return learning_rate, weight_decay
 
     @property
+    def arrays_a_weight(self) -> int:
+        return 2  # the mean, and the weights set aside while it is validated
+
+    @property
     def is_averaging(self) -> bool:
         """Whether averaging has begun."""
         return self._is_averaging

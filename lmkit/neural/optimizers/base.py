@@ -43,6 +43,11 @@ class BaseOptimizer(abc.ABC):
         self._steps = 0
         self._arrays: dict[str, np.ndarray] = {}
 
+    @property
+    def arrays_a_weight(self) -> int:
+        """How many numbers are kept for each weight, for estimates of memory."""
+        return len(self.slots)
+
     @abc.abstractmethod
     def _options(self) -> dict[str, Any]:
         """The options beside weight_decay and clip_value, by the names of the constructor's parameters."""
