@@ -40,8 +40,8 @@ def command(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Begin from a known recipe: zaremba-small, zaremba-medium, zaremba-large, tied-200, tied-512, fast-cpu, char-shakespeare; "
-            "other options change it.",
+            help="Begin from a known recipe: zaremba-small, zaremba-medium, zaremba-large, tied-200, tied-512, fast-cpu, regularised-512, "
+            "char-shakespeare; other options change it.",
             show_default="none",
         ),
     ] = None,

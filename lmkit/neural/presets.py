@@ -70,9 +70,26 @@ PRESETS: dict[str, Preset] = {
         Recipe(optimizer="sgd", learning_rate=20.0, schedule="plateau", batch=20, steps=35, epochs=40, clip=0.25),
     ),
     "fast-cpu": Preset(
-        "lmkit's own, for half an hour on two cores: tied 2x320, AdamW, warm-up, then cosine",
-        Architecture(hidden=320, tied=True, dropout=Dropout(input=0.1, between=0.2, output=0.25, variational=True)),
-        Recipe(batch=20, steps=35, epochs=6),
+        "lmkit's own, for twenty minutes of one core: tied 1x400, sampled softmax, AdamW, warm-up, then cosine",
+        Architecture(
+            layers=1,
+            hidden=400,
+            tied=True,
+            output={"name": "sampled", "samples": 1024},
+            dropout=Dropout(input=0.2, output=0.35, variational=True),
+        ),
+        Recipe(batch=20, steps=35, epochs=8),
+    ),
+    "regularised-512": Preset(
+        "lmkit's own, for an hour and a half of one core: tied 1x512, sampled softmax, one mask for all steps, weight drop, AdamW, cosine",
+        Architecture(
+            layers=1,
+            hidden=512,
+            tied=True,
+            output={"name": "sampled", "samples": 1024},
+            dropout=Dropout(input=0.35, output=0.5, recurrent=0.25, variational=True),
+        ),
+        Recipe(batch=20, steps=35, epochs=24),
     ),
     "char-shakespeare": Preset(
         "lmkit's own, for characters of a small text: 1x512, AdamW, warm-up, then cosine",
