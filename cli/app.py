@@ -53,6 +53,7 @@ COMMANDS: dict[str, Row] = {
     "mix": Row("mix", "Mix language models, with weights learnt on a held-out text or given."),
     "prune": Row("prune", "Take n-grams out of a model, to a threshold, a number of n-grams or a size."),
     "count": Row("count", "Count the n-grams of a corpus."),
+    "merge-counts": Row("merge_counts", "Add up the n-gram counts of several files, each as often as its weight says."),
     "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
     "huffman": Row("huffman", "Show the Huffman code and path of each word of a list with counts."),
     "inspect": Row("inspecting", "Look into networks: how far their gradients reach, what their gates and units do."),

@@ -114,6 +114,15 @@ def command(
             show_default="those of the corpus",
         ),
     ] = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts",
+            help="Train from this file of counts in place of a corpus: .npz or text, made by lmkit count, lmkit merge-counts or SRILM's "
+            "ngram-count.",
+            show_default="none",
+        ),
+    ] = None,
     split: options.Split = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -137,8 +146,20 @@ def command(
         parse_size("train-ngram", "memory", memory)
     method.check_held_out(held_out is not None)  # refused before the text is read
     pruning = _pruning(prune, limit_vocab)
+    if counts is not None:
+        _refuse_beside_counts(
+            {
+                "a corpus": corpus,
+                "--split": split,
+                "--memory": memory,
+                "--temp": temp,
+                "--vocabulary": vocabulary,
+                "--vocab-size": vocab_size,
+                "--min-count": min_count > 1 or None,
+            }
+        )
     known = None if vocabulary is None else reading.known_words(vocabulary)
-    spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
+    spec = corpus or (str(counts) if counts is not None else lmkit_corpora.default_corpus())
     text_options = reading.text_options(
         spec,
         unit=unit,
@@ -153,9 +174,15 @@ def command(
     )
     target = out if out is not None else reading.MODELS_FOLDER / f"ngram-{reading.corpus_label(spec)}.lm"
     reading.check_output(target)
-    part = reading.choose_split(spec, split, "train")
-
     started = time.perf_counter()
+    if counts is not None:
+        model = NgramLanguageModel(order=order, smoothing=method, pruning=pruning)
+        _fit_counts(model, counts, held_out, text_options)
+        reading.make_folder(target)
+        model.write_arpa(target) if target.name.endswith((".arpa", ".arpa.gz")) else model.save(target)
+        _report_counts(model, counts, target, time.perf_counter() - started, json=json, quiet=quiet)
+        return
+    part = reading.choose_split(spec, split, "train")
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
     model = NgramLanguageModel(
         order=order,
@@ -192,6 +219,46 @@ def command(
     else:
         _report(model, train, target, seconds, validation)
         _say_what_next(model, spec, part, target)
+
+
+def _refuse_beside_counts(given: dict[str, Any]) -> None:
+    """Raise UsageError for what has no meaning beside counts."""
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"--counts takes the place of a corpus, so {name} has no use; leave one of the two out.")
+
+
+def _fit_counts(model: NgramLanguageModel, path: Path, held_out: str | None, typed: TextOptions | None) -> None:
+    """Train from a file of counts. Options that were typed say how texts are read where the file does not."""
+    import lmkit_corpora
+    from lmkit.ngram.count_files import has_boundaries, read_counts, record_of, trie_of
+    from lmkit.text.options import TextOptions
+
+    table = read_counts(path)
+    highest = max(table.rows)
+    if highest < model.order:
+        output.note(f"Order {highest} is taken: the counts have no longer n-grams.")
+        model.order = highest
+    if typed is not None and table.options not in (None, typed):
+        raise UsageError(f"{path} says itself how its text was read, so options of reading have no use beside --counts; leave them out.")
+    model.reading = table.options or typed
+    counts = trie_of(table, model.order)
+    if model.reading is None:
+        model.reading = TextOptions(sentences="line" if has_boundaries(table) else "none")
+    other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=model.reading)
+    model.fit_counts(counts, table.vocabulary, held_out=other, origin=record_of(table, path.name))
+
+
+def _report_counts(model: NgramLanguageModel, counts: Path, target: Path, seconds: float, *, json: bool, quiet: bool) -> None:
+    """What a model of counts became."""
+    if json:
+        output.result_json({"model": str(target), "bytes": target.stat().st_size, "seconds": seconds, "validation": None, **model.info()})
+    elif quiet:
+        output.result(str(target))
+    else:
+        output.result(f"Read counts from {counts}: {len(model.vocabulary) - 3:,} different words.")
+        _report_ngrams(model, target, seconds, None)
+        _say_what_next(model, str(counts), None, target)
 
 
 def _pruning(counts: str | None, words: Path | None) -> list[Pruning]:
@@ -237,12 +304,17 @@ def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> Account
 
 def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, seconds: float, validation: Accounting | None) -> None:
     """What was read, the n-grams of each order, what the user should know, and where the model went."""
-    card = model.info()
     unit = "words" if train.options.is_word_level else train.options.tokenizer
     in_sentences = f" in {train.n_sentences:,} sentences" if train.options.sentence_boundaries else " of continuous text"
     output.result(
         f"Read {train.name}: {len(train):,} {unit}{in_sentences}, {len(train.vocabulary) - 3:,} different ({_reading(train.options)})."
     )
+    _report_ngrams(model, target, seconds, validation)
+
+
+def _report_ngrams(model: NgramLanguageModel, target: Path, seconds: float, validation: Accounting | None) -> None:
+    """The n-grams of each order, what the user should know, and where the model went."""
+    card = model.info()
     discounts = card.get("estimation", {}).get("discounts", [])
     columns = max(map(len, discounts), default=0)
     rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import zipfile
 import zlib
@@ -17,9 +18,11 @@ from lmkit.errors import FormatError, InputError, InvalidParameterError, Missing
 from lmkit.ngram import _kernels_count_table as kernels
 from lmkit.ngram.counting.counts import count_ngrams
 from lmkit.text.corpus import EncodedCorpus
+from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
 
 _BUFFER = 1 << 24
+_LINES = 1 << 16
 WILDCARD = "*"
 SORTS = ("count", "words", "none")
 
@@ -32,14 +35,16 @@ class CountTable:
     ----------
     vocabulary : token <-> id.
     rows : one int32 (R, n) an order n: word ids, sorted by id as the counting leaves them until `sorted` changes that.
-    counts : one int64 (R,) an order.
+    counts : one int64 (R,) an order, or float64 where texts were merged with weights.
     tokens : number of tokens of the text, ends of sentences included where they are counted.
+    options : how the text was read, where that is known.
     """
 
     vocabulary: Vocabulary
     rows: dict[int, np.ndarray]
     counts: dict[int, np.ndarray]
     tokens: int
+    options: TextOptions | None = None
 
     @classmethod
     def from_corpus(cls, corpus: EncodedCorpus, order: int = 3, *, orders: Sequence[int] | None = None) -> CountTable:
@@ -66,7 +71,7 @@ class CountTable:
             if n in kept:
                 occurring = np.flatnonzero(level.counts > 0)  # the vocabulary lists words that this text may lack
                 rows[n], counts[n] = words[occurring], level.counts[occurring].astype(np.int64)
-        return cls(corpus.vocabulary, rows, counts, counted.tokens)
+        return cls(corpus.vocabulary, rows, counts, counted.tokens, corpus.options)
 
     def __len__(self) -> int:
         return sum(len(own) for own in self.counts.values())
@@ -111,10 +116,10 @@ class CountTable:
             chosen &= rows[:, column] == self.vocabulary.id(token)
         return self._chosen({len(pattern): chosen})
 
-    def top(self, n: int, count: int) -> list[tuple[tuple[str, ...], int]]:
+    def top(self, n: int, count: int) -> list[tuple[tuple[str, ...], float]]:
         """The most frequent n-grams of one order with their counts."""
         rows, counts = self._only(n).sorted().order(n)
-        return [(tuple(self.vocabulary.decode(row)), int(own)) for row, own in zip(rows[:count], counts[:count], strict=True)]
+        return [(tuple(self.vocabulary.decode(row)), own.item()) for row, own in zip(rows[:count], counts[:count], strict=True)]
 
     def counts_of_counts(self, n: int, highest: int = 10) -> np.ndarray:
         """int64 (highest + 1,): how many n-grams occur exactly 0, 1, ... highest times (the first is 0)."""
@@ -144,11 +149,22 @@ class CountTable:
         longest = int(np.diff(self.vocabulary.offsets).max())
         blob, offsets = self.vocabulary.blob, self.vocabulary.offsets
         for n, rows in self.rows.items():
+            if self.counts[n].dtype.kind == "f":
+                yield from self._lines_of_fractions(n)
+                continue
             buffer = np.empty(max(_BUFFER, 4 * (n * (longest + 1) + 32)), np.uint8)
             row = 0
             while row < len(rows):
                 row, used = kernels.write_count_lines(row, rows, self.counts[n], blob, offsets, longest, buffer)
                 yield memoryview(buffer[:used])
+
+    def _lines_of_fractions(self, n: int) -> Iterator[memoryview]:
+        """The same for counts that are no whole numbers, as SRILM's ngram-count -float-counts writes them."""
+        for start in range(0, len(self.rows[n]), _LINES):
+            block = slice(start, start + _LINES)
+            ngrams, values = self.rows[n][block].tolist(), self.counts[n][block].tolist()
+            lines = [f"{' '.join(self.vocabulary.decode(ids))}\t{value:.12g}\n" for ids, value in zip(ngrams, values, strict=True)]
+            yield memoryview("".join(lines).encode())
 
     def _write_text(self, path: Any) -> None:
         with open(path, "wb") as file:
@@ -158,6 +174,8 @@ class CountTable:
     def _write_npz(self, path: Any) -> None:
         arrays: dict[str, Any] = {f"ids_{n}": own for n, own in self.rows.items()}
         arrays |= {f"counts_{n}": own for n, own in self.counts.items()} | self.vocabulary.to_tensors()
+        if self.options is not None:
+            arrays["reading"] = np.array(json.dumps(self.options.to_dict()))
         with open(path, "wb") as file:
             np.savez_compressed(file, tokens=self.tokens, **arrays)
 
@@ -169,7 +187,9 @@ class CountTable:
             raise MissingDependencyError("Parquet files need pyarrow: pip install 'lmkit[parquet]', or write .npz or text.") from None
         tokens = pyarrow.array(self.vocabulary.tokens())
         longest = max(self.rows)
-        with pyarrow.parquet.ParquetWriter(path, self._parquet_schema(pyarrow, longest)) as writer:
+        fractions = any(own.dtype.kind == "f" for own in self.counts.values())
+        schema = self._parquet_schema(pyarrow, longest, pyarrow.float64() if fractions else pyarrow.int64())
+        with pyarrow.parquet.ParquetWriter(path, schema) as writer:
             for n, rows in self.rows.items():
                 columns = [tokens.take(pyarrow.array(rows[:, k])) if k < n else pyarrow.nulls(len(rows), "string") for k in range(longest)]
                 order = pyarrow.array(np.full(len(rows), n, np.int16))
@@ -177,9 +197,9 @@ class CountTable:
                 writer.write_table(pyarrow.Table.from_arrays(table, schema=writer.schema))
 
     @staticmethod
-    def _parquet_schema(pyarrow: Any, longest: int) -> Any:
+    def _parquet_schema(pyarrow: Any, longest: int, count: Any) -> Any:
         words = [(f"word_{k + 1}", pyarrow.string()) for k in range(longest)]
-        return pyarrow.schema([("order", pyarrow.int16()), *words, ("count", pyarrow.int64())])
+        return pyarrow.schema([("order", pyarrow.int16()), *words, ("count", count)])
 
     @classmethod
     def read_npz(cls, path: str | os.PathLike[str]) -> CountTable:
@@ -198,11 +218,26 @@ class CountTable:
             own = counts[n]
             if (
                 own is None
+                or own.dtype.kind not in "iuf"
+                or not np.all(np.isfinite(own) & (own >= 0))
                 or rows[n].shape != (len(own), n)
                 or (rows[n].size and not 0 <= rows[n].min() <= rows[n].max() < len(vocabulary))
             ):
-                raise FormatError(f"{path}: the {n}-grams and their counts don't fit together. Make it again with lmkit count.")
-        return cls(vocabulary, rows, {n: np.asarray(counts[n], np.int64) for n in orders}, int(arrays["tokens"]))
+                raise FormatError(f"{path}: the {n}-grams and their counts don't fit together; make it again with lmkit count.")
+        kept = {n: np.asarray(own, np.float64 if own.dtype.kind == "f" else np.int64) for n, own in counts.items() if own is not None}
+        if "tokens" not in arrays or arrays["tokens"].shape != ():
+            raise FormatError(f"{path}: does not say how many tokens were counted; make it again with lmkit count.")
+        return cls(vocabulary, rows, kept, int(arrays["tokens"]), _reading(arrays.get("reading"), path))
+
+
+def _reading(stored: np.ndarray | None, path: str | os.PathLike[str]) -> TextOptions | None:
+    """The options that a file holds. Raises FormatError if they are none."""
+    if stored is None:  # written by another tool
+        return None
+    try:
+        return TextOptions.from_dict(json.loads(str(stored)), os.fspath(path))
+    except ValueError:
+        raise FormatError(f"{path}: how its text was read is damaged; make it again with lmkit count.") from None
 
 
 def _one_line(error: Exception) -> str:

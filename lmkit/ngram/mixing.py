@@ -157,7 +157,7 @@ def merge_counts(
     parts : counts of one order each at most; all with sentence boundaries or all without.
     vocabularies : of each, the words of its counts.
     weights : above 0, 1 each by default. Whole ones give whole counts, which any smoothing method takes; others give float64 counts, which
-        `witten-bell`, `jelinek-mercer`, `additive` and `maximum-likelihood` take.
+        `witten-bell`, `additive` and `maximum-likelihood` take.
 
     Raises
     ------
