@@ -18,8 +18,8 @@ from lmkit._container import read_container, write_container
 from lmkit.errors import FormatError, UsageError
 
 KIND = "training checkpoint"
-# May change between the pieces of a training.
-_FREE = ("recipe.minutes", "recipe.patience")
+# May change between the pieces of a training: how long it goes on, and what one lowers after it has diverged.
+_FREE = ("recipe.minutes", "recipe.patience", "recipe.epochs", "recipe.learning_rate", "recipe.clip")
 
 
 @dataclasses.dataclass
@@ -61,10 +61,15 @@ class Checkpoint:
     ----------
     path : of the file.
     identity : JSON-able, what a training must share with its checkpoint: architecture, recipe, seed, vocabulary, text.
+
+    Attributes
+    ----------
+    changes : what differs from the piece before in what may differ, by name: before and now; known when it is loaded.
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
         self.path, self._identity = Path(path), _flat(identity)
+        self.changes: dict[str, tuple[Any, Any]] = {}
 
     def save(self, state: TrainingState, groups: Mapping[str, Mapping[str, np.ndarray]], records: Mapping[str, Any]) -> None:
         """Write everything. groups : arrays by group and name. records : JSON-able. Raises OutputError."""
@@ -96,13 +101,20 @@ class Checkpoint:
             raise FormatError(f"{self.path}: the checkpoint's record can't be read ({error}); the file is damaged.") from error
 
     def _compare(self, found: Mapping[str, Any]) -> None:
-        for key in sorted({*self._identity, *found} - {*_FREE}):
-            if self._identity.get(key) != found.get(key):
-                name = key.replace("_", " ").replace(".", " ")
-                raise UsageError(
-                    f"{self.path}: the checkpoint is of another training: its {name} is {found.get(key)!r}, here it is "
-                    f"{self._identity.get(key)!r}. Resume with the same options, or leave out --resume to begin anew."
-                )
+        for key in sorted({*self._identity, *found}):
+            before, now = found.get(key), self._identity.get(key)
+            if before == now:
+                continue
+            name = key.removeprefix("recipe.").replace("_", " ").replace(".", " ")
+            if key in _FREE:
+                self.changes[name] = (before, now)
+                continue
+            what = {"corpus.sha256": "was of another text", "vocabulary": "was over other words"}.get(
+                key, f"is of another training: its {name} is {before!r}, here it is {now!r}"
+            )
+            raise UsageError(
+                f"{self.path}: the checkpoint {what}. Resume with the same text and options, or leave out --resume to begin anew."
+            )
 
     def remove(self) -> None:
         """Delete the file, if there is one."""

@@ -185,6 +185,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self.network_.is_packed = False  # the weights have changed
         self._describe(encoded, recipe, threads, result)
         if store is not None:
+            self.notes_ += [f"Resumed with {name} {now}, where it had been {before}." for name, (before, now) in store.changes.items()]
             store.remove()
         return self
 

@@ -6,6 +6,8 @@ import contextlib
 import json
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -69,6 +71,8 @@ class Trainer:
         self._chance = math.log(max(2, max(parameter.value.shape[0] for parameter in network.parameters)))
         self._loss_is_exact = getattr(getattr(network, "output", None), "is_normalised_in_training", True)
         self._recent: float | None = None
+        self._is_updating = False
+        self._act: Callable[[], None] | None = None  # what a Ctrl-C that waits will do
 
     def resume(self) -> None:
         """Go on from the checkpoint. Raises as `Checkpoint.load`."""
@@ -89,14 +93,15 @@ class Trainer:
         """
         begun, before = time.perf_counter(), self.state.seconds
         self._clock = lambda: before + time.perf_counter() - begun
-        self._saved = self._clock()
+        self._saved, self._first_step = self._clock(), self.state.step
         try:
-            with Progress("Training", self.source.tokens * self.recipe.epochs, "token") as bar:
+            with self._interrupts_wait(), Progress("Training", self.source.tokens * self.recipe.epochs, "token") as bar:
                 bar.advance(self.state.epoch * self.source.tokens + self.state.loss_tokens)
                 while not self._is_over():
                     self._epoch(bar)
         except KeyboardInterrupt:
-            self._save()
+            if not self._is_updating:
+                self._save(self.network.carried_arrays())
             raise
         self.state.seconds = self._clock()
         if self.state.best_values:
@@ -106,6 +111,30 @@ class Trainer:
                 self._values[name][...] = value.reshape(self._values[name].shape)
         return self.state
 
+    @contextlib.contextmanager
+    def _interrupts_wait(self) -> Iterator[None]:
+        """Ctrl-C is acted on between two batches, where what a checkpoint holds fits together; a second one at once."""
+        if threading.current_thread() is not threading.main_thread():  # only that one gets signals
+            yield
+            return
+        before = signal.getsignal(signal.SIGINT)
+
+        def act() -> None:
+            if callable(before):
+                before(signal.SIGINT, None)
+            raise KeyboardInterrupt
+
+        def remember(number: int, frame: Any) -> None:
+            if self._act is not None:
+                act()
+            self._act = act
+
+        signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
     # -- an epoch --------------------------------------------------------------------------------------------------------------------------
 
     def _epoch(self, bar: Progress) -> None:
@@ -114,30 +143,34 @@ class Trainer:
         due = {batches * part // self.recipe.validations for part in range(1, self.recipe.validations + 1)}
         for batch in self.source.batches(state.epoch, state.batch):
             self._update(batch, batches, bar)
+            if self._act is not None:
+                self._act()
             if state.batch in due:
                 self._validation()
             if state.batch == batches:
                 break
             if self._is_out_of_time() or self._has_lost_patience():
                 return
-            if self._checkpoint is not None and self._clock() - self._saved > self._every:
-                self._save()
         state.epoch, state.batch, state.loss_sum, state.loss_tokens = state.epoch + 1, 0, 0.0, 0
-        if self._checkpoint is not None and self._clock() - self._saved > self._every:
-            self._save()
 
     def _update(self, batch: Batch, batches: int, bar: Progress) -> None:
         """One step: gradients, their norm, one pass of the optimiser."""
         state, parameters = self.state, self.network.parameters
+        is_due = self._checkpoint is not None and state.step > self._first_step and self._clock() - self._saved > self._every
+        carried = {name: array.copy() for name, array in self.network.carried_arrays().items()} if is_due else {}
+        self._is_updating = True
         loss = self.network.train_step(batch, state.step, self.workers)
         norm = global_norm(parameters, self.workers)
         rate = self._rate(batches)
         self._check(loss, norm, rate)
+        if is_due:  # now that these weights are known to give a loss and a gradient: a diverged training overwrites no good checkpoint
+            self._save(carried)
         share = batch.shards[0].steps / self.recipe.steps if self.recipe.random_steps else 1.0
         self._optimizer.step(parameters, rate * share, clip_scale(norm, self.recipe.clip), self.workers)
         state.step, state.batch = state.step + 1, state.batch + 1
         state.loss_sum += loss * batch.tokens
         state.loss_tokens += batch.tokens
+        self._is_updating = False
         bar.advance(batch.tokens)
         if state.step % _LOG_EVERY == 0:
             done = self._clock()
@@ -175,7 +208,7 @@ class Trainer:
         advice = "lower --learning-rate" + ("" if self.recipe.clip is not None else ", or bound the gradient with --clip 1")
         kept = ""
         if self._checkpoint is not None and self._checkpoint.path.exists():
-            kept = f" The last good checkpoint is kept in {self._checkpoint.path}."
+            kept = f" The last good checkpoint is kept in {self._checkpoint.path}: with --resume training goes on from there."
         raise DivergenceError(f"{what} at step {self.state.step:,} with learning rate {rate:g}: training diverged; {advice}.{kept}")
 
     # -- validation ------------------------------------------------------------------------------------------------------------------------
@@ -250,13 +283,14 @@ class Trainer:
             over = True
         return over
 
-    def _save(self) -> None:
+    def _save(self, carried: Mapping[str, np.ndarray]) -> None:
+        """Write the checkpoint of the batch ahead. carried : the state that it goes on from."""
         if self._checkpoint is None:
             return
         if not all(np.abs(value).max() < _ABSURD for value in self._values.values()):  # also where it is no number
             self._check(math.nan, math.nan, self.recipe.learning_rate)
         self.state.seconds = self._saved = self._clock()
-        groups = {"parameters": self._values, "carried": self.network.carried_arrays(), "optimizer": self._optimizer.state()}
+        groups = {"parameters": self._values, "carried": carried, "optimizer": self._optimizer.state()}
         self._checkpoint.save(self.state, groups, {"schedule": self._schedule.state(), "recent": self._recent})
 
     def _tokens(self) -> int:

@@ -237,6 +237,45 @@ def test_divergence_stops_with_advice_and_keeps_the_checkpoint(tmp_path: Path) -
     with pytest.raises(DivergenceError, match="lower --learning-rate, or bound the gradient with --clip 1. The last good checkpoint"):
         RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(100), checkpoint=tmp_path / "c", checkpoint_minutes=0)
     assert (tmp_path / "c").read_bytes() == before
+    lowered = RecurrentLanguageModel(SHAPE, dataclasses.replace(recipe, learning_rate=0.1, clip=1.0, epochs=2), threads=1)
+    lowered.fit(words(100), checkpoint=tmp_path / "c", resume=True)  # rate, clipping and length may change on the way
+    assert "Resumed with learning rate 0.1, where it had been 0.001." in lowered.notes_
+    assert [record["step"] for record in lowered.history_] == [38, 76]
+
+
+def test_weights_that_give_no_loss_are_never_kept(tmp_path: Path) -> None:
+    """Each update throws the weights further away; what is kept are the last ones that gave a loss and a gradient."""
+    recipe = Recipe(batch=3, steps=5, epochs=4, learning_rate=3e4, optimizer="sgd", clip=None, schedule="constant")
+    shape = Architecture(cell="elman-relu", layers=1, hidden=8)
+    with pytest.raises(DivergenceError):
+        RecurrentLanguageModel(shape, recipe, threads=1).fit(words(50), checkpoint=tmp_path / "c", checkpoint_minutes=0)
+    calmer = dataclasses.replace(recipe, learning_rate=1e-3, clip=1.0)
+    RecurrentLanguageModel(shape, calmer, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
+
+
+def test_an_interrupt_waits_for_the_end_of_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the midst of a step: the step is finished, and what is kept goes on to the weights of a training without it."""
+    from lmkit.neural.recurrent import RecurrentNetwork
+
+    whole = RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50))
+    original, calls = RecurrentNetwork.train_step, []
+
+    def struck(self, batch, step, workers):
+        calls.append(step)
+        if step == 7:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, batch, step, workers)
+
+    monkeypatch.setattr(RecurrentNetwork, "train_step", struck)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "c")
+    assert calls == list(range(8))
+    assert signal.getsignal(signal.SIGINT) is handler
+    monkeypatch.setattr(RecurrentNetwork, "train_step", original)
+    resumed = RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
+    for name, value in weights_of(whole).items():
+        assert np.array_equal(value, weights_of(resumed)[name]), name
 
 
 def test_texts_that_hold_nothing_to_learn() -> None:
@@ -256,14 +295,16 @@ def test_checkpoints_of_other_trainings(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped.fit(words(50), checkpoint=tmp_path / "c", listeners=[interrupt])
     others = {
-        "architecture cell": RecurrentLanguageModel(Architecture(cell="gru", layers=1, hidden=8), RECIPE, threads=1),
-        "recipe batch": RecurrentLanguageModel(SHAPE, Recipe(batch=2, steps=5, epochs=2, learning_rate=0.01), threads=1),
-        "vocabulary": RecurrentLanguageModel(SHAPE, RECIPE, min_count=2, threads=1),
+        "is of another training: its architecture cell is 'lstm', here it is 'gru'": (Architecture(cell="gru", layers=1, hidden=8), RECIPE),
+        "is of another training: its batch is 3, here it is 2": (SHAPE, dataclasses.replace(RECIPE, batch=2)),
     }
-    texts = {"vocabulary": words(50) + "zzz\n"}
-    for name, model in others.items():
-        with pytest.raises(UsageError, match=f"another training: its {name}|another training: its corpus"):
-            model.fit(texts.get(name, words(50)), checkpoint=tmp_path / "c", resume=True)
+    for message, (shape, recipe) in others.items():
+        with pytest.raises(UsageError, match=message):
+            RecurrentLanguageModel(shape, recipe, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
+    with pytest.raises(UsageError, match="was of another text"):
+        RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(51), checkpoint=tmp_path / "c", resume=True)
+    with pytest.raises(UsageError, match="was over other words"):
+        RecurrentLanguageModel(SHAPE, RECIPE, threads=1, max_vocabulary_size=6).fit(words(50), checkpoint=tmp_path / "c", resume=True)
     with pytest.raises(InputError, match="no such file"):
         RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "d", resume=True)
 
