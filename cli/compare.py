@@ -77,7 +77,9 @@ def command(
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", help="Write the comparison to this file: .html (one page), .json, .csv, .md or .tex.", show_default="none"
+            "--report",
+            help="Write the comparison to this file: .html (one page), .json, .csv, .md, .tex, or a picture: .png, .svg, .pdf.",
+            show_default="none",
         ),
     ] = None,
     state: Annotated[

@@ -88,7 +88,8 @@ def legend(numbered: Mapping[str, int], used: set[str]) -> str:
 def curves(points: Mapping[str, Sequence[tuple[int, float]]], rows: Sequence[Row], palette: Palette) -> str:
     """Perplexity against the size of the training text, both on log scales, a line a model; empty for fewer than two sizes."""
     finite = {name: [(x, y) for x, y in line if math.isfinite(y)] for name, line in points.items()}
-    drawn = {name: line for name, line in finite.items() if len(line) > 1}
+    unranked = {row.name for row in rows if row.why_unranked and not row.is_bound}
+    drawn = {name: line for name, line in finite.items() if len(line) > 1 and name not in unranked}
     if not drawn:
         return ""
     scale = _Scale([float(x) for line in drawn.values() for x, _ in line], [y for line in drawn.values() for _, y in line])

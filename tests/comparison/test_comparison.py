@@ -243,5 +243,16 @@ def test_reports_in_every_form(comparison: Comparison, tmp_path: Path) -> None:
         write_report(comparison, tmp_path / "report.doc")
 
 
+def test_the_picture_is_one(comparison: Comparison, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need the extra [plots]")
+    curves = {row.name: [(1000, 2 * row.accounting.all.perplexity), (8000, row.accounting.all.perplexity)] for row in comparison.rows}
+    path = tmp_path / "report.svg"
+    write_report(dataclasses.replace(comparison, curves=curves), path)
+    drawn = path.read_text()
+    for row in comparison.rows:
+        shown = math.isfinite(row.accounting.all.perplexity) and (not row.why_unranked or row.is_bound)
+        assert (f"<!-- {row.name} -->" in drawn) == shown  # matplotlib writes the text of each label beside its outlines
+
+
 def test_short_counts() -> None:
     assert [tables.short(n) for n in (None, 7, 1234, 12_345_678, 999_900)] == ["", "7", "1.23 k", "12.3 M", "1 M"]
