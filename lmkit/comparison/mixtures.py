@@ -1,8 +1,8 @@
 """Mixtures of what several models said of one text: weights learnt on other text, static or by bucket of the history.
 
-p(w|h) = sum over models of weight_m(b(h)) p_m(w|h). The weights are those of EM on held-out events that the test text has no part in
-(Jelinek and Mercer 1980). A bucket may depend on the history only, never on the predicted word, or the mixture would not sum to one; it
-is that of the training frequency of the word before.
+p(w|h) = sum over models of weight_m(b(h)) p_m(w|h). The weights are those of greatest likelihood on held-out events that the test text
+has no part in (Jelinek and Mercer 1980). A bucket may depend on the history only, never on the predicted word, or the mixture would not
+sum to one; it is that of the training frequency of the word before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lmkit.comparison.log_linear import LogLinearMixture
 from lmkit.comparison.scoring import Read, Scored, score_all
 from lmkit.events import ScoredEvents
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import Mixture, em_weights, log_sum
+from lmkit.wrappers.mixture import Mixture, best_weights, log_sum
 
 _EDGES = (1, 10, 100, 1_000, 10_000)
 _EVENTS_A_BUCKET = 500
@@ -127,7 +127,7 @@ def mix_events(held_out: Sequence[ScoredEvents], test: Sequence[ScoredEvents], c
     """
     scores = np.stack([events.log_probabilities for events in held_out])
     possible = np.isfinite(scores).any(axis=0)
-    static, _ = em_weights(scores[:, possible])
+    static, _ = best_weights(scores[:, possible])
     labels: tuple[str, ...] = ("all",)
     weights = static[None, :]
     chosen = np.zeros(len(test[0]), np.int64)
@@ -138,7 +138,7 @@ def mix_events(held_out: Sequence[ScoredEvents], test: Sequence[ScoredEvents], c
         for bucket in range(len(labels)):
             inside = possible & (learnt == bucket)
             if np.count_nonzero(inside) >= _EVENTS_A_BUCKET:
-                weights[bucket], _ = em_weights(scores[:, inside])
+                weights[bucket], _ = best_weights(scores[:, inside])
         chosen = history_buckets(test[0], counts)
     terms = np.stack([events.log_probabilities for events in test])
     with np.errstate(divide="ignore"):

@@ -25,7 +25,7 @@ from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import em_weights
+from lmkit.wrappers.mixture import best_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +91,7 @@ class UnigramCache(Estimator):
             raise InputError("The held-out text has no words behind the first, so a cache learns nothing from it; take a longer one.")
         with np.errstate(divide="ignore"):
             scores = np.stack([events.log_probabilities[behind], np.log(shares[behind])])
-        self.weight_ = float(em_weights(scores)[0][1])
+        self.weight_ = float(best_weights(scores)[0][1])
         return self
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------

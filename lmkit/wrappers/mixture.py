@@ -1,9 +1,9 @@
 """Linear interpolation of language models of any family, with weights learnt on held-out text.
 
-p(w|h) = sum over models m of weight_m(b(h)) p_m(w|h), the weights those that make a held-out text most probable, found by EM (Jelinek and
-Mercer 1980; it never ends in a local optimum, since the log-likelihood is concave in the weights). They may differ by bucket b(h): the
-length of the longest n-gram that an n-gram model of the mixture knows at the end of the history. A bucket must not depend on the predicted
-word, such as the length of the n-gram that was hit would, or the mixture would not sum to one.
+p(w|h) = sum over models m of weight_m(b(h)) p_m(w|h), the weights those that make a held-out text most probable (Jelinek and Mercer 1980;
+there is one optimum, since the log-likelihood is concave in the weights). They may differ by bucket b(h): the length of the longest n-gram
+that an n-gram model of the mixture knows at the end of the history. A bucket must not depend on the predicted word, such as the length of
+the n-gram that was hit would, or the mixture would not sum to one.
 """
 
 from __future__ import annotations
@@ -36,9 +36,14 @@ if TYPE_CHECKING:
     from lmkit.sampling import Decoding
 
 KIND = "mixture"
-_STEPS = 1000
-_TOLERANCE = 1e-10
-"""EM ends when a step wins less than this share of the log probability."""
+_STEPS = 100
+_TOLERANCE = 1e-13
+"""The search for weights ends when a step wins less than so many nats an event."""
+_RIDGE = 1e-10
+_LEAST_SHARE = 1e-6
+_LEAST_WEIGHT = 1e-10
+_BLOCK = 1 << 13
+"""Events looked at together."""
 _EVENTS_A_BUCKET = 200
 """A bucket with fewer held-out events takes the weights of all events."""
 _opening: contextvars.ContextVar[tuple[Path, ...]] = contextvars.ContextVar("opening", default=())
@@ -149,7 +154,7 @@ class Mixture(Estimator):
         self.notes_ = list(encoded.notes)
         if not possible.all():
             self.notes_.append(f"{int((~possible).sum()):,} events have probability 0 in all models and taught nothing.")
-        static, steps = em_weights(scores[:, possible])
+        static, steps = best_weights(scores[:, possible])
         if self.weights is not None:
             static = _checked_weights(self.weights, len(self.models))[0]
         weights = np.tile(static, (self._buckets, 1))
@@ -158,12 +163,12 @@ class Mixture(Estimator):
             for bucket in range(len(weights)):
                 chosen = possible & (buckets == bucket)
                 if np.count_nonzero(chosen) >= _EVENTS_A_BUCKET:
-                    weights[bucket], more = em_weights(scores[:, chosen])
+                    weights[bucket], more = best_weights(scores[:, chosen])
                     steps += more
         self.weights_ = weights
         self.metadata_ = {
             "held_out": {"name": encoded.name, "sha256": encoded.sha256, "tokens": len(encoded), "sentences": encoded.n_sentences},
-            "em_steps": steps,
+            "steps": steps,
         }
         return self
 
@@ -370,23 +375,56 @@ class Mixture(Estimator):
         }
 
 
-def em_weights(scores: np.ndarray) -> tuple[np.ndarray, int]:
-    """The weights under which a mixture gives events most probability, float64 (models,), and how many EM steps it took.
+def best_weights(scores: np.ndarray) -> tuple[np.ndarray, int]:
+    """The weights under which a mixture gives events most probability, float64 (models,), and how many steps it took.
+
+    The mean log-likelihood f(w) is concave, and f(w) - sum(w) has its maximum over all w >= 0 at the same w, so that each step maximises
+    its quadratic approximation over w >= 0 alone, a least-squares problem with as many unknowns as there are models (Kim, Carbonetto,
+    Stephens and Anitescu 2020, A Fast Algorithm for Maximum Likelihood Estimation of Mixture Proportions Using Sequential Quadratic
+    Programming). A dozen steps do what EM needs a thousand for. No weight is quite 0, so that no event becomes impossible.
 
     scores : float64 (models, events), natural logarithms, not all -inf for any event.
     """
+    from scipy.optimize import nnls
+
     relative = np.exp(scores - scores.max(axis=0))
     weights = np.full(len(scores), 1.0 / len(scores))
-    before, offset = -np.inf, float(scores.max(axis=0).sum())
-    for step in range(1, _STEPS + 1):
-        mixed = weights @ relative
-        total = float(np.log(mixed).sum()) + offset
-        weights = weights * (relative @ (1.0 / mixed)) / relative.shape[1]
-        weights /= weights.sum()
-        if total - before <= _TOLERANCE * max(abs(total), 1.0):
-            return weights, step
-        before = total
-    return weights, _STEPS
+    current, gradient, hessian = _mixture_likelihood(relative, weights)
+    for step in range(1, _STEPS + 1):  # noqa: B007 - the number is returned
+        factor = np.linalg.cholesky(hessian + _RIDGE * np.trace(hessian) * np.eye(len(weights)))
+        # the maximum of the approximation over x >= 0: H w = gradient, so that its linear term is 2 gradient - 1
+        target, _ = nnls(factor.T, np.linalg.solve(factor, 2 * gradient - 1))
+        share = 1.0
+        while True:
+            tried = weights + share * (target - weights)
+            after = _mixture_likelihood(relative, tried) if tried.any() else (-np.inf, gradient, hessian)
+            if after[0] >= current or share < _LEAST_SHARE:
+                break
+            share /= 2
+        if after[0] < current:
+            break
+        gained = after[0] - current
+        weights, (current, gradient, hessian) = tried, after
+        if gained <= _TOLERANCE:
+            break
+    weights = np.maximum(weights / weights.sum(), _LEAST_WEIGHT)
+    return weights / weights.sum(), step
+
+
+def _mixture_likelihood(relative: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """f(w) - sum(w), the gradient of f and minus its Hessian; events in blocks that stay in the cache."""
+    models, count = relative.shape
+    total, gradient, hessian = 0.0, np.zeros(models), np.zeros((models, models))
+    for first in range(0, count, _BLOCK):
+        part = relative[:, first : first + _BLOCK]
+        mixed = weights @ part
+        if mixed.min() <= 0:
+            return -np.inf, gradient, hessian
+        quotients = part / mixed
+        total += float(np.log(mixed).sum())
+        gradient += quotients.sum(axis=1)
+        hessian += quotients @ quotients.T
+    return total / count - float(weights.sum()), gradient / count, hessian / count
 
 
 def check_same_reading(options: Sequence[TextOptions]) -> None:

@@ -25,7 +25,7 @@ from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import em_weights
+from lmkit.wrappers.mixture import best_weights
 
 THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 """What `fit` chooses theta from: those of the paper's figure 3, and a step further."""
@@ -95,7 +95,7 @@ class NeuralCache(Estimator):
         for theta, row in zip(thetas, shares, strict=True):
             with np.errstate(divide="ignore"):
                 scores = np.stack([events.log_probabilities[behind], np.log(row[behind])])
-                learnt = float(em_weights(scores)[0][1]) if weight is None else weight
+                learnt = float(best_weights(scores)[0][1]) if weight is None else weight
                 total = float(np.logaddexp(np.log1p(-learnt) + scores[0], np.log(learnt) + scores[1]).sum())
             if total > best:
                 best, self.weight_, self.theta_ = total, learnt, float(theta)

@@ -19,7 +19,7 @@ from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import Mixture, em_weights
+from lmkit.wrappers.mixture import Mixture, best_weights
 
 
 def sentences(seed: int, count: int, types: int, longest: int = 10) -> list[list[str]]:
@@ -112,12 +112,12 @@ def test_em_finds_the_weights_that_a_search_finds(models: list[LanguageModel]) -
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 5), st.integers(1, 40))
-def test_no_small_move_of_em_weights_is_better(seed: int, parts: int, events: int) -> None:
+def test_no_small_move_of_the_weights_is_better(seed: int, parts: int, events: int) -> None:
     rng = np.random.default_rng(seed)
     scores = np.log(rng.dirichlet(np.ones(50), parts)[:, :events]) * rng.choice([1, 20])
     scores[rng.random(scores.shape) < 0.2] = -np.inf
     scores[0, np.isneginf(scores).all(axis=0)] = -3
-    weights, _ = em_weights(scores)
+    weights, _ = best_weights(scores)
     assert weights.sum() == pytest.approx(1)
     assert (weights >= 0).all()
     relative = np.exp(scores - scores.max(axis=0))
