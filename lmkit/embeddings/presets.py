@@ -1,7 +1,7 @@
 """Word2vec as others have it: every choice in which word2vec.c, gensim and fastText differ, set as each of them does.
 
 None of them shares negatives. Draws come from lmkit's own random numbers, so vectors are not theirs to the bit; their quality is theirs
-within the noise of a seed (benchmarks/embedding_training.py).
+within the noise of a seed (benchmarks/embedding_quality.py).
 """
 
 from __future__ import annotations

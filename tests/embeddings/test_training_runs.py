@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -129,6 +130,7 @@ def test_resume_refuses_another_training(tmp_path: Path) -> None:
 
 
 def test_interrupt_keeps_what_was_learned(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)  # ignored in a shell's background
     model = small(epochs=40)
     checkpoints = Checkpoints(tmp_path / "state", resume=True)
 
@@ -141,7 +143,7 @@ def test_interrupt_keeps_what_was_learned(tmp_path: Path) -> None:
     assert 1 <= len(model.history_) < 40
     assert same_topic(model) == 1.0
     assert (tmp_path / "state").exists()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.slow
@@ -260,3 +262,12 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not list(tmp_path.glob("*.checkpoint"))
     assert run([*words, "--out", str(tmp_path / "missing" / "v")]) == 1
     assert "folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="compiles for another x86 processor")
+def test_kernels_without_avx512(tmp_path: Path) -> None:
+    """All comparisons with the plain twins, on kernels compiled for a processor whose registers hold 8 floats."""
+    environment = {**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    files = [str(Path(__file__).with_name(name)) for name in ("test_training.py", "test_hs.py", "test_subwords.py")]
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files], env=environment, check=True)
