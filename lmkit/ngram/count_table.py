@@ -79,7 +79,9 @@ class CountTable:
     def order(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows int32 (R, n) and counts int64 (R,) of one order. Raises InvalidParameterError if it was not counted."""
         if n not in self.rows:
-            raise InvalidParameterError(f"There are no {n}-grams in this table. It has: {', '.join(map(str, self.rows))}.")
+            raise InvalidParameterError(
+                f"There are no {n}-grams in this table, which has {', '.join(map(str, self.rows))}; name one of those lengths."
+            )
         return self.rows[n], self.counts[n]
 
     def filtered(self, min_count: int = 1, max_count: int | None = None) -> CountTable:
@@ -104,7 +106,7 @@ class CountTable:
     def like(self, pattern: Sequence[str]) -> CountTable:
         """The n-grams that match a pattern of tokens, where `*` stands for any one token."""
         if not pattern:
-            raise InvalidParameterError("The pattern is empty. Name at least one word, or * for any.")
+            raise InvalidParameterError("The pattern is empty; name at least one word, or * for any.")
         rows, _ = self.order(len(pattern))
         chosen = np.ones(len(rows), np.bool_)
         for column, token in enumerate(pattern):
@@ -208,7 +210,7 @@ class CountTable:
             with np.load(path, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
         except FileNotFoundError:
-            raise InputError(f"{path}: no such file. Check the path, or make it with lmkit count.") from None
+            raise InputError(f"{path}: no such file; check the path, or make it with lmkit count.") from None
         except (ValueError, OSError, EOFError, NotImplementedError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise FormatError(f"{path}: not a table of counts, or damaged ({_one_line(error)}); make it again with lmkit count.") from None
         orders = sorted(int(name.removeprefix("ids_")) for name in arrays if name.startswith("ids_"))

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import lmkit
+from lmkit._memory import machine_memory, parse_size, resident_memory, show_size
 from lmkit._validation import check_float
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.ngram import _kernels_mixing as kernels
 from lmkit.ngram.counting.counts import Level, NgramCounts
 from lmkit.ngram.querying import _kernels_table
+from lmkit.ngram.querying.backoff import BackoffTrie
+from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.ngram.querying.table import NgramTable
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
@@ -29,7 +32,31 @@ if TYPE_CHECKING:
     from lmkit.ngram.model import NgramLanguageModel
 
 
-def mix(models: Sequence[NgramLanguageModel], weights: Sequence[float], vocabulary: str = "same") -> NgramLanguageModel:
+BYTES_AN_NGRAM = 72
+"""What `mix` takes at most for each n-gram of the result, beside what it takes for each of one model's own."""
+BYTES_AN_OWN_NGRAM = 48
+
+
+def memory_needed(models: Sequence[NgramLanguageModel]) -> int:
+    """Bytes that `mix` takes at most beside what the models take: for models that share no n-gram; the more they share, the less."""
+    sizes = [sum(model.trie_.sizes) for model in models]
+    expanded = sum(size * 16 for size, model in zip(sizes, models, strict=True) if isinstance(model.trie_, CompactTrie))
+    return BYTES_AN_NGRAM * sum(sizes) + BYTES_AN_OWN_NGRAM * max(sizes) + expanded
+
+
+def _check_memory(models: Sequence[NgramLanguageModel], memory: int | str | None) -> None:
+    bound = machine_memory() if memory is None else parse_size("mix", "memory", memory)
+    needed = resident_memory() + memory_needed(models)
+    if needed > bound:
+        raise UsageError(
+            f"One model of these {len(models)} may take {show_size(needed)} of memory to make, but {show_size(bound)} are allowed: allow "
+            "more, prune the models first, or mix them without making one model of them."
+        )
+
+
+def mix(
+    models: Sequence[NgramLanguageModel], weights: Sequence[float], vocabulary: str = "same", *, memory: int | str | None = None
+) -> NgramLanguageModel:
     """One back-off model for a mixture with fixed weights.
 
     Parameters
@@ -37,11 +64,12 @@ def mix(models: Sequence[NgramLanguageModel], weights: Sequence[float], vocabula
     models : two n-gram models or more that read text in the same way and whose scores are probabilities.
     weights : one a model, none negative, summing to one.
     vocabulary : as in `lmkit.wrappers.mixture.Mixture`.
+    memory : what the process may take: bytes, or such as "2G" or "50%"; by default what the machine has. See `memory_needed`.
 
     Raises
     ------
-    InvalidParameterError : for weights that are none.
-    UsageError : for models that don't predict the same events.
+    InvalidParameterError : for weights that are none, or a memory that is none.
+    UsageError : for models that don't predict the same events, or that could take more than `memory`; nothing has been done then.
     """
     given = [check_float("mix", "weights", value, minimum=0) for value in np.asarray(weights, np.float64).reshape(-1).tolist()]
     if len(given) != len(models) or len(models) < 2 or abs(sum(given) - 1) > 1e-6:
@@ -50,27 +78,38 @@ def mix(models: Sequence[NgramLanguageModel], weights: Sequence[float], vocabula
             f"{len(models)} models instead."
         )
     if not all(model.is_normalised for model in models):
-        raise UsageError("The scores of one of the models are no probabilities, so a mixture with it would be none. Leave it out.")
+        raise UsageError("The scores of one of the models are no probabilities, so a mixture with it would be none; leave it out.")
     union = VocabularyUnion([model.vocabulary for model in models], vocabulary)
-    parts = [NgramTable.from_trie(model.fast_trie()) for model in models]
-    for part in parts:
-        part.normalise()
+    _check_memory(models, memory)
     backward = [union.vocabulary.map_from(model.vocabulary) for model in models]
-    words, contexts, order_start, _ = join([_Rows(p.words, p.contexts, p.order_start) for p in parts], backward, len(union.vocabulary))
+    words, contexts, order_start = join([_rows_of_trie(model.fast_trie()) for model in models], backward, len(union.vocabulary))[:3]
     total = np.zeros(len(words))
-    for m, (part, weight) in enumerate(zip(parts, given, strict=True)):
-        if weight > 0:
-            total += weight / sum(given) * _probabilities(part, words, contexts, union, m)
+    begins = 0.0
+    for m, model in enumerate(models):  # one table at a time
+        if given[m] > 0 or m == 0:
+            part = NgramTable.from_trie(model.fast_trie())
+            part.normalise()
+            total += given[m] / sum(given) * _probabilities(part, words, contexts, union, m)
+            begins = part.probability[Vocabulary.BOS] if m == 0 else begins
+            del part
     table = _table(words, contexts, order_start, total)
-    table.probability[Vocabulary.BOS] = parts[0].probability[Vocabulary.BOS]
+    del words, contexts, total
+    table.probability[Vocabulary.BOS] = begins
     left = np.empty(len(table.back_off))
     _kernels_table.remaining_mass(table.first_child, table.probability, left)
     _kernels_table.renormalise(table.first_child, table.order_start, table.suffix, table.probability, left, table.back_off)
+    del left
     record = {
         "made_by": f"lmkit {lmkit.__version__}",
         "mixture": {"weights": given, "models": [model.info() for model in models]},
     }
     return models[0].with_ngrams(table.to_trie(), union.vocabulary, record, replace=True)
+
+
+def _rows_of_trie(trie: BackoffTrie) -> _Rows:
+    first_child = trie.nodes["first_child"]
+    contexts = np.repeat(np.arange(len(first_child) - 1), np.diff(first_child))
+    return _Rows(trie.word, np.concatenate([np.full(int(trie.order_start[1]), -1), contexts]), np.array(trie.order_start, np.int64))
 
 
 class _Rows:
@@ -170,7 +209,7 @@ def merge_counts(
     for value in given:
         check_float("merge_counts", "weights", value, minimum=0, open_minimum=True)
     if len({part.boundaries for part in parts}) > 1:
-        raise UsageError("Some of these counts have sentence boundaries and some have none, so they can't be merged. Read the texts alike.")
+        raise UsageError("Some of these counts have sentence boundaries and some have none, so they can't be merged; read the texts alike.")
     whole = all(isinstance(value, Integral) or float(value).is_integer() for value in given)
     union = VocabularyUnion(vocabularies, "union").vocabulary
     rows = [_rows_of(part) for part in parts]

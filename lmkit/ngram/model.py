@@ -180,7 +180,7 @@ class NgramLanguageModel(Estimator):
         """
         options = self.reading or TextOptions(sentences="line" if counts.boundaries else "none")
         if options.sentence_boundaries != counts.boundaries:
-            raise UsageError("Of counts and reading one has sentence boundaries and the other has none. Take a reading as the texts'.")
+            raise UsageError("Of counts and reading one has sentence boundaries and the other has none; take a reading as the texts'.")
         method = get_method(self.smoothing)
         method.check_held_out(held_out is not None)
         recipe = Recipe(counts.order, method, as_prunings(self.pruning))
@@ -404,7 +404,7 @@ class NgramLanguageModel(Estimator):
         """
         self._check_fitted("trie_")
         if isinstance(self.trie_, CompactTrie):
-            raise UsageError("The compact form doesn't tell how much of a history it knows. Take the fast form (`fast`, or lmkit convert).")
+            raise UsageError("The compact form doesn't tell how much of a history it knows; take the fast form (`fast`, or lmkit convert).")
         return self.trie_.context_length(np.asarray(state))
 
     def log_probs(self, state: np.ndarray) -> np.ndarray:
@@ -455,7 +455,7 @@ class NgramLanguageModel(Estimator):
         check_int("sample", "max_tokens", max_tokens, minimum=1)
         tokens = encode_prompt(prompt, self.text_options)
         if not self.is_normalised_:
-            raise UsageError("This model's scores are no probabilities, so they can't be drawn from in batches. Use generate instead.")
+            raise UsageError("This model's scores are no probabilities, so they can't be drawn from in batches; use generate instead.")
         states = np.repeat(self._state_after(prompt), count, axis=0)
         ids, lengths = self.successors_.draw(
             states,

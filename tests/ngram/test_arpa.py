@@ -186,7 +186,7 @@ def test_irstlm_s_incomplete_arpa_is_completed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["qARPA", "blmt"])
 def test_irstlm_s_other_formats_are_named(name: str, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=rf"IRSTLM's {name} format can't be read. Make ARPA of it"):
+    with pytest.raises(FormatError, match=rf"IRSTLM's {name} format can't be read; make ARPA of it"):
         read_arpa(written(tmp_path, name + " 3 1 2\n" + SMALL))
 
 

@@ -153,7 +153,7 @@ def test_a_probing_model_can_do_all_that_others_can(tmp_path: Path) -> None:
 
 
 def test_files_without_words_say_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"was built without its words \(build_binary -v\).* Build it anew from ARPA without -v"):
+    with pytest.raises(FormatError, match=r"was built without its words \(build_binary -v\).* build it anew from ARPA without -v"):
         load(unpacked("odd-o3-without-words", tmp_path))
 
 

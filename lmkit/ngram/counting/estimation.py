@@ -138,7 +138,7 @@ def estimate(
 def estimate_counts(counts: NgramCounts, vocabulary: Vocabulary, held_out: EncodedCorpus | None, recipe: Recipe) -> Outcome:
     """Estimate a model from counts that are there already. Raises UsageError if they are no whole numbers and the method needs such."""
     if not recipe.smoothing.takes_fractions and any(level.counts.dtype.kind == "f" for level in counts.levels):
-        raise UsageError(f"Smoothing {recipe.smoothing.name!r} needs whole counts. Merge with whole weights, or take witten-bell.")
+        raise UsageError(f"Smoothing {recipe.smoothing.name!r} needs whole counts; merge with whole weights, or take witten-bell.")
     other = None if held_out is None else HeldOut(held_out.ids_in(vocabulary), held_out.sentence_offsets)
     estimates = recipe.smoothing.estimate(counts, other)
     if recipe.prunings:

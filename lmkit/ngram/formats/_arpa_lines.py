@@ -38,7 +38,7 @@ class Lines:
             start = self._file.read(compression.MAGIC_LENGTH) or b""
             self._file.seek(0)
         except FileNotFoundError:
-            raise InputError(f"{path}: no such file. Check the path.") from None
+            raise InputError(f"{path}: no such file; check the path.") from None
         self._blocks: Iterator[bytes] | None = None
         self.size: int | None = os.fstat(self._file.fileno()).st_size
         if compression.recognise(start):
@@ -80,7 +80,9 @@ class Lines:
                 self.used = end
                 return True
             if self._filled > _MAXIMUM_LINE:
-                raise FormatError(f"{self.path}, line {self.number + 1:,}: is longer than {_MAXIMUM_LINE:,} bytes. This is no ARPA file.")
+                raise FormatError(
+                    f"{self.path}, line {self.number + 1:,}: is longer than {_MAXIMUM_LINE:,} bytes, so this is no ARPA file."
+                )
 
     def _last_line_end(self, start: int) -> int:
         """Place behind the last LF of data[start:_filled], 0 if there is none."""

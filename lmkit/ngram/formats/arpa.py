@@ -127,12 +127,12 @@ def _read_counts(lines: Lines) -> tuple[list[int], bool]:
     is_incomplete = line is not None and line.split()[0] == "iARPA"
     if line is not None and line.split()[0] in ("qARPA", "blmt", "Qblmt", "blmtI", "QblmtI"):
         raise FormatError(
-            f"{lines.path}: IRSTLM's {line.split()[0]} format can't be read. Make ARPA of it: compile-lm --text=yes IN OUT.arpa."
+            f"{lines.path}: IRSTLM's {line.split()[0]} format can't be read; make ARPA of it: compile-lm --text=yes IN OUT.arpa."
         )
     while line is not None and line != "\\data\\":
         line = lines.next_filled()
     if line is None:
-        raise FormatError(f"{lines.path}: no \\data\\ line. This is no ARPA file.")
+        raise FormatError(f"{lines.path}: no \\data\\ line, so this is no ARPA file; name one that is.")
     counts: list[int] = []
     while True:
         before = lines.at, lines.number
@@ -150,14 +150,16 @@ def _read_counts(lines: Lines) -> tuple[list[int], bool]:
         elif line:
             raise FormatError(f"{lines.path}, line {lines.number:,}: expected 'ngram {len(counts) + 1}=COUNT', found {shorten(line)}.")
     if not counts:
-        raise FormatError(f"{lines.path}, line {lines.number:,}: no 'ngram 1=COUNT' line behind \\data\\. The file is cut.")
+        raise FormatError(
+            f"{lines.path}, line {lines.number:,}: no 'ngram 1=COUNT' line behind \\data\\; the file is cut, so copy it again."
+        )
     least = sum(count * (2 * order + 2) for order, count in enumerate(counts, 1))
     if (
         lines.size is not None and least > lines.size
     ):  # refused before anything is allocated for them; a compressed file grows what it needs
         raise FormatError(
-            f"{lines.path}: declares {sum(counts):,} n-grams, which take at least {least:,} bytes, but the file has {lines.size:,}."
-            " It is cut or forged."
+            f"{lines.path}: declares {sum(counts):,} n-grams, which take at least {least:,} bytes, but the file has {lines.size:,}; "
+            "it is cut or forged, so copy it again."
         )
     return counts, is_incomplete
 
@@ -228,8 +230,8 @@ class _Reader:
         path, line = self.lines.path, self.lines.number + 1
         if status == read_kernels.SECTION_END:
             raise FormatError(
-                f"{path}, line {line:,}: the header declares {declared:,} {order}-grams, but only {rows:,} stand here."
-                " The file is cut or miscounts."
+                f"{path}, line {line:,}: the header declares {declared:,} {order}-grams, but only {rows:,} stand here; the file "
+                "is cut or miscounts, so copy it again."
             )
         found = shorten(self.lines.next() or "")
         if status == read_kernels.BAD_FIELDS:
@@ -266,7 +268,7 @@ class _Reader:
             str(memoryview(np.ascontiguousarray(blob)), "utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"{self.lines.path}, lines {first_line:,} and on: a word is not in UTF-8 ({error.reason}). Convert the file to UTF-8."
+                f"{self.lines.path}, lines {first_line:,} and on: a word is not in UTF-8 ({error.reason}); convert the file to UTF-8."
             ) from None
         self._table = empty_table(len(offsets) - 1)
         double = _kernels_hash.build_table(frozen(blob), frozen(offsets), len(offsets) - 1, self._table)

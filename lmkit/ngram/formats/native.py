@@ -94,7 +94,7 @@ def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabu
     if "compact.layout" in container:
         compact = CompactTrie.from_tensors(container, where)
         if compact.sizes[0] != len(vocabulary):
-            raise FormatError(f"{where}: has {compact.sizes[0]:,} 1-grams for {len(vocabulary):,} words. The file is damaged.")
+            raise FormatError(f"{where}: has {compact.sizes[0]:,} 1-grams for {len(vocabulary):,} words; the file is damaged, train anew.")
         return compact, vocabulary
     trie = read_trie(container)
     trie.check_shape(len(vocabulary))
@@ -122,5 +122,7 @@ def _as_records(container: Container, name: str, narrow: np.dtype, wide: np.dtyp
     table = container.array(name, ndim=2)
     record = wide if table.dtype == np.int64 else narrow
     if table.dtype not in (np.int32, np.int64) or table.shape[1] * table.itemsize != record.itemsize:
-        raise FormatError(f"{container.path}: tensor {name!r} is {table.dtype} with {table.shape[1]} columns. The file is damaged.")
+        raise FormatError(
+            f"{container.path}: tensor {name!r} is {table.dtype} with {table.shape[1]} columns; the file is damaged, train anew."
+        )
     return table.reshape(-1).view(record)

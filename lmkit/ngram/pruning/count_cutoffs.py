@@ -37,7 +37,7 @@ class CountCutoffs(Pruning):
     def __post_init__(self) -> None:
         object.__setattr__(self, "highest", tuple(self.highest))
         if not self.highest:
-            raise InvalidParameterError("CountCutoffs takes one count an order, such as (0, 0, 1). Got none instead.")
+            raise InvalidParameterError("CountCutoffs takes one count an order, such as (0, 0, 1), and got none.")
         for value in self.highest:
             check_int("CountCutoffs", "highest", value, minimum=0)
         if any(second < first for first, second in zip(self.highest, self.highest[1:], strict=False)):
@@ -50,10 +50,10 @@ class CountCutoffs(Pruning):
         """bool (T,): the n-grams that stay. `<unk>`, `<s>` and `</s>` do."""
         table = subject.table
         if len(self.highest) > table.order:
-            raise UsageError(f"There are {len(self.highest)} cut-offs, but the model has order {table.order}. Give one an order at most.")
+            raise UsageError(f"There are {len(self.highest)} cut-offs, but the model has order {table.order}; give one an order at most.")
         if subject.raw_counts is None:
             raise UsageError(
-                "A model file does not tell how often its n-grams occurred. Prune by counts as the model is trained, or name the text."
+                "A model file does not tell how often its n-grams occurred; prune by counts as the model is trained, or name the text."
             )
         padded: Sequence[int] = [*self.highest, *[self.highest[-1]] * (table.order - len(self.highest))]
         least = np.repeat(padded, table.sizes)

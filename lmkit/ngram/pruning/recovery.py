@@ -41,7 +41,7 @@ def with_counts(subject: Subject) -> Subject:
     if name is not None and ("kneser-ney" not in str(name) or not subject.is_interpolated):
         form = "" if subject.is_interpolated else ", backed off"
         raise UsageError(
-            f"This model's smoothing is {name}{form}; --method kneser-ney is for interpolated Kneser-Ney models. Take --method entropy."
+            f"This model's smoothing is {name}{form}; --method kneser-ney is for interpolated Kneser-Ney models, so take --method entropy."
         )
     if subject.raw_counts is not None and subject.adjusted_counts is not None and subject.discounts is not None:
         return subject

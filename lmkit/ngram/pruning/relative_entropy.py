@@ -34,7 +34,7 @@ class RelativeEntropy(RankedPruning):
     def prune(self, subject: Subject) -> Pruned:
         if not subject.is_normalised:
             raise UsageError(
-                "This model's scores are no probabilities, so it has no relative entropy. Prune it by counts, as it is trained."
+                "This model's scores are no probabilities, so it has no relative entropy; prune it by counts, as it is trained."
             )
         table = subject.table
         score = relative_entropies(subject)

@@ -83,7 +83,7 @@ def subject_of_model(model: NgramLanguageModel, corpus: Any = None) -> Subject:
         words = [level.words for level in counts.levels]
         if [len(level) for level in words] != table.sizes or not np.array_equal(np.concatenate(words), table.words):
             raise UsageError(
-                "The model's n-grams are not those of the text, so its counts can't be taken from there. Name the text it was trained on."
+                "The model's n-grams are not those of the text, so its counts can't be taken from there; name the text it was trained on."
             )
         subject.raw_counts, subject.adjusted_counts = _counts(counts, True)
     return subject

@@ -37,7 +37,7 @@ class VocabularyLimit(Pruning):
             raise InvalidParameterError("The 'words' parameter of VocabularyLimit must be a sequence of words, not one string.")
         object.__setattr__(self, "words", tuple(given))
         if not self.words:
-            raise InvalidParameterError("VocabularyLimit takes the words that stay. Got none instead.")
+            raise InvalidParameterError("VocabularyLimit takes the words that stay, and got none; name at least one.")
 
     def keep(self, subject: Subject) -> np.ndarray:
         """bool (T,): the n-grams that stay."""

@@ -258,7 +258,7 @@ class BackoffTrie:
 
     def _refuse_if(self, damaged: bool) -> None:
         if damaged:
-            raise FormatError(f"{self.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
+            raise FormatError(f"{self.where}: its n-grams don't fit together; the file is damaged, so train or convert the model again.")
 
     def check_shape(self, vocabulary_size: int) -> None:
         """Raise FormatError unless the arrays' sizes fit together. Their contents are checked where queries use them, so that opening a

@@ -235,7 +235,7 @@ class CompactTrie:
 
     def _refuse_if(self, broken: bool) -> None:
         if broken:
-            raise FormatError(f"{self.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
+            raise FormatError(f"{self.where}: its n-grams don't fit together; the file is damaged, so train or convert the model again.")
 
 
 def _probability_codes(log10: np.ndarray, bits: int | None) -> tuple[np.ndarray, np.ndarray | None]:

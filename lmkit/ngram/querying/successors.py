@@ -75,7 +75,9 @@ class Successors:
             int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, self._by_probability, self._bounds, *arrays
         )
         if damaged:
-            raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
+            raise FormatError(
+                f"{self.trie.where}: its n-grams don't fit together; the file is damaged, so train or convert the model again."
+            )
         listed = int(np.count_nonzero(ids >= 0))
         return ids[:listed], values[:listed], lengths[:listed]
 
@@ -95,7 +97,9 @@ class Successors:
             np.empty(self.trie.order + 2, np.int64), self.trie.word, self.trie.nodes, self.trie.leaves, ids, lengths,
         )  # fmt: skip
         if damaged:
-            raise FormatError(f"{self.trie.where}: its n-grams don't fit together. The file is damaged; train or convert the model again.")
+            raise FormatError(
+                f"{self.trie.where}: its n-grams don't fit together; the file is damaged, so train or convert the model again."
+            )
         return ids, lengths
 
 

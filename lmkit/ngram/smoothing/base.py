@@ -157,8 +157,8 @@ class Smoothing:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in parameters:
             if key not in known:
-                has = f"It has: {', '.join(known)}." if known else "It has none."
-                raise InvalidParameterError(f"Smoothing {cls.name!r} has no parameter {key!r}. {has}")
+                has = f"which has: {', '.join(known)}" if known else "which has none"
+                raise InvalidParameterError(f"Smoothing {cls.name!r} has no parameter {key!r}, {has}; leave it out or name another.")
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()})
 
 

@@ -35,7 +35,7 @@ def trace(counts: NgramCounts, held_out: HeldOut) -> Trace:
     stream = make_stream(held_out.ids, held_out.sentence_offsets, counts.boundaries)
     events = np.flatnonzero(stream != 1)
     if len(events) == 0:
-        raise InputError("The held-out text has no tokens. Give one that has, or leave it out.")
+        raise InputError("The held-out text has no tokens; give one that has, or leave it out.")
     here = stream.astype(np.int64)
     if not counts.boundaries:
         here[stream == 1] = -1

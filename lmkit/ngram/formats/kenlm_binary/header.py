@@ -92,15 +92,15 @@ class BinaryFile:
                 self.header = _parsed(self.path, start, file.read(8 * MAXIMUM_ORDER))
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError:
-            raise InputError(f"{path}: no such file. Check the path.") from None
+            raise InputError(f"{path}: no such file; check the path.") from None
         self.bytes = np.frombuffer(mapped, np.uint8)
 
     def check_size(self, wanted: int, what: str) -> None:
         """Raise FormatError unless the file has so many bytes."""
         if wanted > len(self.bytes):
             raise FormatError(
-                f"{self.path}: cut short: its header promises {what} up to byte {wanted:,}, the file has {len(self.bytes):,}."
-                " Copy it again."
+                f"{self.path}: cut short: its header promises {what} up to byte {wanted:,}, the file has {len(self.bytes):,}; "
+                "copy it again."
             )
 
     def array(self, start: int, count: int, dtype: type) -> np.ndarray:
@@ -110,29 +110,33 @@ class BinaryFile:
 
     def damaged(self, what: str) -> FormatError:
         """The error for contents that can't be true."""
-        return FormatError(f"{self.path}: {what}. The file is damaged; copy it again, or build it anew with KenLM's build_binary.")
+        return FormatError(f"{self.path}: {what}; the file is damaged, so copy it again, or build it anew with KenLM's build_binary.")
 
 
 def _parsed(path: Path, start: bytes, counts: bytes) -> Header:
     if start.startswith(_INCOMPLETE):
-        raise FormatError(f"{path}: KenLM did not finish building this file. Run build_binary again.")
+        raise FormatError(f"{path}: KenLM did not finish building this file; run build_binary again.")
     if start[: len(_MAGIC)] != _MAGIC:
         version = start[len(_MAGIC_BEGIN) :].split(b"\n")[0].decode("latin-1").strip() or "nothing"
         raise FormatError(
-            f"{path}: a KenLM file, but its header says {version[:40]!r}, where this lmkit reads format version 5."
-            " Build it anew from ARPA with a current build_binary."
+            f"{path}: a KenLM file, but its header says {version[:40]!r}, where this lmkit reads format version 5; "
+            "build it anew from ARPA with a current build_binary."
         )
     if len(start) < _COUNTS_AT:
-        raise FormatError(f"{path}: cut short inside the header, after {len(start):,} bytes. Copy it again.")
+        raise FormatError(f"{path}: cut short inside the header, after {len(start):,} bytes; copy it again.")
     if start[_MAGIC_SIZE : _MAGIC_SIZE + len(_SANITY)] != _SANITY:
         raise FormatError(
-            f"{path}: built by KenLM on a machine with another number format (test values differ). Build it anew from ARPA on this one."
+            f"{path}: built by KenLM on a machine with another number format (test values differ); build it anew from ARPA on this one."
         )
     order, multiplier, kind, has_words, version = _FIXED.unpack_from(start, _MAGIC_SIZE + len(_SANITY))
     if kind >= len(NAMES):
-        raise FormatError(f"{path}: holds KenLM's data structure number {kind}, which lmkit doesn't know. It reads: {', '.join(NAMES)}.")
+        raise FormatError(
+            f"{path}: holds KenLM's data structure number {kind}, which lmkit doesn't know; build one of {', '.join(NAMES)} from ARPA."
+        )
     if version != _SEARCH_VERSIONS[kind]:
-        raise FormatError(f"{path}: holds version {version} of KenLM's {NAMES[kind]}, lmkit reads {_SEARCH_VERSIONS[kind]}. Build it anew.")
+        raise FormatError(f"{path}: holds version {version} of KenLM's {NAMES[kind]}, lmkit reads {_SEARCH_VERSIONS[kind]}; build it anew.")
     if not 2 <= order <= MAXIMUM_ORDER or len(counts) < 8 * order or not 1.0 <= multiplier <= 1e6:
-        raise FormatError(f"{path}: claims order {order} and a table multiplier of {multiplier:g}, which can't be. The file is damaged.")
+        raise FormatError(
+            f"{path}: claims order {order} and a table multiplier of {multiplier:g}, which can't be; the file is damaged, so copy it again."
+        )
     return Header(kind, struct.unpack_from(f"<{order}Q", counts), float(multiplier), bool(has_words))

@@ -31,7 +31,7 @@ def read_kenlm_binary(path: str | os.PathLike[str], reading: TextOptions | None 
 
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file. Check the path.")
+        raise InputError(f"{path}: no such file; check the path.")
     file = BinaryFile(path)
     kind = file.header.kind
     if kind in (PROBING, REST_PROBING):

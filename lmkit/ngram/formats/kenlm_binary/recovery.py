@@ -75,8 +75,8 @@ def recover(tables: ProbingTables, threads: int = 2) -> LevelBuilder:
             found = _in_table_order(list(groups.found(table, threads, progress)))
         if len(found) < table.entries:
             raise FormatError(
-                f"{tables.path}: of {table.entries:,} {order}-grams, {table.entries - len(found):,} have hashes that no words give."
-                " The file is damaged; convert the ARPA file that it was built from."
+                f"{tables.path}: of {table.entries:,} {order}-grams, {table.entries - len(found):,} have hashes that no words give; "
+                "convert the ARPA file that it was built from."
             )
         middles, contexts, suffixes = len(ids), found[:, 0], found[:, 1]
         ids = np.concatenate([ids[contexts, :1], ids[suffixes]], axis=1)
@@ -87,7 +87,9 @@ def recover(tables: ProbingTables, threads: int = 2) -> LevelBuilder:
         try:
             builder.add(tables.words.ids[ids], _zeros(log10_prob), log10_bow)
         except RepeatedNgram:
-            raise FormatError(f"{tables.path}: one of its {order}-grams stands there twice. The file is damaged; copy it again.") from None
+            raise FormatError(
+                f"{tables.path}: one of its {order}-grams stands there twice; the file is damaged, so copy it again."
+            ) from None
     return builder
 
 

@@ -34,15 +34,15 @@ def read_words(file: BinaryFile, start: int, bound: int) -> Words:
     """
     if not file.header.has_words:
         raise FormatError(
-            f"{file.path}: was built without its words (build_binary -v), so that no text can be made of its n-grams."
-            " Build it anew from ARPA without -v."
+            f"{file.path}: was built without its words (build_binary -v), so that no text can be made of its n-grams; "
+            "build it anew from ARPA without -v."
         )
     raw = file.bytes[start:]
     ends = np.flatnonzero(raw == 0)
     if len(ends) != bound or len(raw) == 0 or ends[-1] != len(raw) - 1:
         raise FormatError(
-            f"{file.path}: should end in {bound:,} words, but holds {len(ends):,} in {len(raw):,} bytes. The file is cut or damaged;"
-            " copy it again."
+            f"{file.path}: should end in {bound:,} words, but holds {len(ends):,} in {len(raw):,} bytes; the file is cut or "
+            "damaged, so copy it again."
         )
     if raw[:6].tobytes() != b"<unk>\0":
         raise file.damaged("its words don't begin with <unk>")

@@ -118,7 +118,7 @@ def _write_words(file: BinaryIO, vocabulary: Vocabulary, order: np.ndarray) -> N
 
 
 def _collision(path: str | os.PathLike[str], what: str) -> FormatError:
-    return FormatError(f"{Path(path)}: {what} have the same hash, so KenLM's format can't hold this model. Write ARPA instead.")
+    return FormatError(f"{Path(path)}: {what} have the same hash, so KenLM's format can't hold this model; write ARPA instead.")
 
 
 # -- hash tables ---------------------------------------------------------------------------------------------------------------------
