@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from lmkit.neural.language_model import NeuralLanguageModel
     from lmkit.neural.recipe import Recipe
     from lmkit.text.corpus import EncodedCorpus
+    from lmkit.text.options import TextOptions
 
 Optimizer = Annotated[
     str | None,
@@ -105,14 +108,67 @@ Vectors = Annotated[
 FreezeVectors = Annotated[bool, typer.Option("--freeze-vectors", help="Don't train the word vectors further.")]
 
 
-def change_recipe(
-    recipe: Recipe, *, optimizer: str | None, weight_decay: float | None, schedule: str | None, clip: float | None, **given: Any
-) -> Recipe:
-    """The recipe with what the user typed. Raises InvalidParameterError."""
-    import dataclasses
+@dataclasses.dataclass
+class TrainingOptions:
+    """The options of every command that trains a neural model, as the user typed them."""
 
+    optimizer: Optimizer = None
+    learning_rate: LearningRate = None
+    schedule: Schedule = None
+    weight_decay: WeightDecay = None
+    clip: Clip = None
+    epochs: Epochs = None
+    minutes: Minutes = None
+    patience: Patience = None
+    validations: Validations = None
+    valid: Valid = None
+    vectors: Vectors = None
+    freeze_vectors: FreezeVectors = False
+    resume: Resume = False
+    checkpoint_minutes: CheckpointMinutes = 10.0
+    log: Log = None
+    unit: options.UnitOption = None
+    tokenizer: options.Tokenizer = None
+    sentences: options.SentencesOption = None
+    no_sentence_boundaries: options.NoBoundaries = False
+    blank_lines: options.BlankLinesOption = None
+    lowercase: options.Lowercase = None
+    fold_numbers: options.FoldNumbers = None
+    normalization: options.NormalizationOption = None
+    encoding: options.Encoding = None
+    min_count: MinCount = 1
+    vocab_size: VocabSize = None
+    vocabulary: KnownWords = None
+    split: options.Split = None
+    json: options.Json = False
+    quiet: options.Quiet = False
+    debug: options.Debug = False
+    seed: options.Seed = None
+    threads: options.Threads = None
+
+    def reading(self, spec: str, unit: str | None = None) -> TextOptions | None:
+        """How the corpus is read. unit : what a token is where neither it nor a tokenizer was typed."""
+        return reading.text_options(
+            spec,
+            unit=unit if self.unit is None and self.tokenizer is None else self.unit,
+            no_sentence_boundaries=self.no_sentence_boundaries,
+            tokenizer=self.tokenizer,
+            sentences=self.sentences,
+            blank_lines=self.blank_lines,
+            lowercase=self.lowercase,
+            fold_numbers=self.fold_numbers,
+            normalization=self.normalization,
+            encoding=self.encoding,
+        )
+
+
+def change_recipe(recipe: Recipe, typed: TrainingOptions, **given: Any) -> Recipe:
+    """The recipe with what the user typed; `given` are fields that only one command has. Raises InvalidParameterError."""
     from lmkit.neural.presets import changed
 
+    for name in ("learning_rate", "epochs", "minutes", "patience", "validations"):
+        given[name] = getattr(typed, name)
+    optimizer, weight_decay, schedule, clip = typed.optimizer, typed.weight_decay, typed.schedule, typed.clip
     if optimizer is not None:
         chosen = parse_choice(optimizer)
         kept = recipe.optimizer if isinstance(recipe.optimizer, dict) and recipe.optimizer.get("name") == chosen["name"] else {}
@@ -127,37 +183,44 @@ def change_recipe(
 
 
 def train(
-    model: NeuralLanguageModel,
+    make: Callable[..., NeuralLanguageModel],
+    shape: Any,
+    recipe: Recipe,
     spec: str,
-    *,
     target: Path,
-    split: str | None,
-    valid: str | None,
-    known_words: str | None,
-    vectors: Path | None,
-    freeze_vectors: bool,
-    resume: bool,
-    checkpoint_minutes: float,
-    log: Path | None,
-    json: bool,
-    quiet: bool,
+    typed: TrainingOptions,
+    *,
+    unit: str | None = None,
 ) -> None:
-    """Read the texts, train, save, and say how it went."""
+    """Read the texts, train, save, and say how it went.
+
+    make : the class of the model. unit : see `TrainingOptions.reading`.
+    """
     import lmkit_corpora
     from lmkit.neural.trainer import JsonLinesLog
 
+    json, quiet, resume = typed.json, typed.quiet, typed.resume
+    model = make(
+        shape,
+        recipe,
+        min_count=typed.min_count,
+        max_vocabulary_size=typed.vocab_size,
+        reading=typed.reading(spec, unit),
+        seed=typed.seed or 0,
+        threads=typed.threads,
+    )
     reading.check_output(target)
     checkpoint = target.with_name(target.name + ".checkpoint")
     if resume and not checkpoint.exists():
         raise UsageError(f"{checkpoint}: there is no checkpoint to go on from; leave out --resume to begin anew.")
-    known = None if known_words is None else reading.known_words(known_words)
-    given = None if vectors is None else _vectors(vectors)
-    part = reading.choose_split(spec, split, "train")
+    known = None if typed.vocabulary is None else reading.known_words(typed.vocabulary)
+    given = None if typed.vectors is None else _vectors(typed.vectors)
+    part = reading.choose_split(spec, typed.split, "train")
     corpus = lmkit_corpora.load_corpus(spec, split=part, options=model.reading)
-    held_out = _held_out(spec, part, valid, corpus)
+    held_out = _held_out(spec, part, typed.valid, corpus)
     reading.make_folder(target)
     listeners: list[Any] = [] if json or quiet else [_print_validation]
-    log_file = None if log is None else JsonLinesLog(log, _checkpoint_step(checkpoint) if resume else None)
+    log_file = None if typed.log is None else JsonLinesLog(typed.log, _checkpoint_step(checkpoint) if resume else None)
     if log_file is not None:
         listeners.append(log_file)
     if not json and not quiet:
@@ -169,9 +232,9 @@ def train(
             valid=held_out,
             vocabulary=known,
             vectors=given,
-            freeze_vectors=freeze_vectors,
+            freeze_vectors=typed.freeze_vectors,
             checkpoint=checkpoint,
-            checkpoint_minutes=checkpoint_minutes,
+            checkpoint_minutes=typed.checkpoint_minutes,
             resume=resume,
             listeners=listeners,
         )
@@ -273,6 +336,3 @@ def _report(
     output.note(f"  lmkit perplexity {path} {text}")
     output.note(f"  lmkit predict {path}")
     output.note(f"  lmkit generate {path} --count 3 --temperature 0.7")
-
-
-__all__ = ["change_recipe", "options", "train"]

@@ -10,6 +10,7 @@ import typer
 
 from lmkit_cli import neural_training as training
 from lmkit_cli import options, reading
+from lmkit_cli.shared_options import taking
 
 
 class Combine(enum.StrEnum):
@@ -17,6 +18,7 @@ class Combine(enum.StrEnum):
     average = "average"
 
 
+@taking(training.TrainingOptions)
 def command(
     corpus: options.Corpus = None,
     window: Annotated[int, typer.Option("--window", help="How many tokens before the next one it sees.", min=1)] = 4,
@@ -33,44 +35,13 @@ def command(
         str, typer.Option("--output", help="Output layer: full, classes, huffman, adaptive, sampled, nce, blackout.")
     ] = "full",
     dropout: Annotated[float, typer.Option(help="Share dropped at inputs and outputs.", min=0, max=0.99)] = 0.0,
-    optimizer: training.Optimizer = None,
-    learning_rate: training.LearningRate = None,
-    schedule: training.Schedule = None,
-    weight_decay: training.WeightDecay = None,
-    clip: training.Clip = None,
     batch: Annotated[int, typer.Option(help="Positions a batch, in random order.", min=1)] = 700,
     by_sentence: Annotated[
         bool, typer.Option("--by-sentence/--streams", help="Let windows end at the beginning of a sentence, or reach back into the last.")
     ] = False,
-    epochs: training.Epochs = None,
-    minutes: training.Minutes = None,
-    patience: training.Patience = None,
-    validations: training.Validations = None,
-    valid: training.Valid = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where the model goes.", show_default="models/nnlm-<corpus>.lm")] = None,
-    vectors: training.Vectors = None,
-    freeze_vectors: training.FreezeVectors = False,
-    resume: training.Resume = False,
-    checkpoint_minutes: training.CheckpointMinutes = 10.0,
-    log: training.Log = None,
-    unit: options.UnitOption = None,
-    tokenizer: options.Tokenizer = None,
-    sentences: options.SentencesOption = None,
-    no_sentence_boundaries: options.NoBoundaries = False,
-    blank_lines: options.BlankLinesOption = None,
-    lowercase: options.Lowercase = None,
-    fold_numbers: options.FoldNumbers = None,
-    normalization: options.NormalizationOption = None,
-    encoding: options.Encoding = None,
-    min_count: training.MinCount = 1,
-    vocab_size: training.VocabSize = None,
-    vocabulary: training.KnownWords = None,
-    split: options.Split = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-    seed: options.Seed = None,
-    threads: options.Threads = None,
+    *,
+    shared: training.TrainingOptions,
 ) -> None:
     """Train a language model that sees a fixed window of words.
 
@@ -93,47 +64,7 @@ def command(
         output=output_layer,
         dropout=Dropout(input=dropout, output=dropout),
     )
-    recipe = training.change_recipe(
-        Recipe(batch=batch, steps=1),
-        optimizer=optimizer,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        clip=clip,
-        learning_rate=learning_rate,
-        text="sentences" if by_sentence else "streams",
-        epochs=epochs,
-        minutes=minutes,
-        patience=patience,
-        validations=validations,
-    )
+    recipe = training.change_recipe(Recipe(batch=batch, steps=1), shared, text="sentences" if by_sentence else "streams")
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
-    text_options = reading.text_options(
-        spec,
-        unit=unit,
-        no_sentence_boundaries=no_sentence_boundaries,
-        tokenizer=tokenizer,
-        sentences=sentences,
-        blank_lines=blank_lines,
-        lowercase=lowercase,
-        fold_numbers=fold_numbers,
-        normalization=normalization,
-        encoding=encoding,
-    )
-    model = WindowLanguageModel(
-        shape, recipe, min_count=min_count, max_vocabulary_size=vocab_size, reading=text_options, seed=seed or 0, threads=threads
-    )
-    training.train(
-        model,
-        spec,
-        target=out if out is not None else reading.MODELS_FOLDER / f"nnlm-{reading.corpus_label(spec)}.lm",
-        split=split,
-        valid=valid,
-        known_words=vocabulary,
-        vectors=vectors,
-        freeze_vectors=freeze_vectors,
-        resume=resume,
-        checkpoint_minutes=checkpoint_minutes,
-        log=log,
-        json=json,
-        quiet=quiet,
-    )
+    target = out if out is not None else reading.MODELS_FOLDER / f"nnlm-{reading.corpus_label(spec)}.lm"
+    training.train(WindowLanguageModel, shape, recipe, spec, target, shared)

@@ -11,6 +11,7 @@ import typer
 from lmkit.errors import UsageError
 from lmkit_cli import neural_training as training
 from lmkit_cli import options, reading
+from lmkit_cli.shared_options import taking
 
 
 class InitialState(enum.StrEnum):
@@ -18,6 +19,7 @@ class InitialState(enum.StrEnum):
     learned = "learned"
 
 
+@taking(training.TrainingOptions)
 def command(
     corpus: options.Corpus = None,
     cell: Annotated[
@@ -66,11 +68,6 @@ def command(
     temporal_penalty: Annotated[
         float | None, typer.Option("--temporal-penalty", "--tar", help="Penalty on their changes in time (TAR).", min=0, show_default="0")
     ] = None,
-    optimizer: training.Optimizer = None,
-    learning_rate: training.LearningRate = None,
-    schedule: training.Schedule = None,
-    weight_decay: training.WeightDecay = None,
-    clip: training.Clip = None,
     batch: training.Batch = None,
     steps: Annotated[
         int | None, typer.Option("--steps", "--bptt", help="Steps that gradients run back through time.", min=1, show_default="35")
@@ -83,35 +80,9 @@ def command(
         bool | None,
         typer.Option("--by-sentence/--streams", help="Each sentence apart, or streams with carried state.", show_default="streams"),
     ] = None,
-    epochs: training.Epochs = None,
-    minutes: training.Minutes = None,
-    patience: training.Patience = None,
-    validations: training.Validations = None,
-    valid: training.Valid = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where the model goes.", show_default="models/<cell>-<corpus>.lm")] = None,
-    vectors: training.Vectors = None,
-    freeze_vectors: training.FreezeVectors = False,
-    resume: training.Resume = False,
-    checkpoint_minutes: training.CheckpointMinutes = 10.0,
-    log: training.Log = None,
-    unit: options.UnitOption = None,
-    tokenizer: options.Tokenizer = None,
-    sentences: options.SentencesOption = None,
-    no_sentence_boundaries: options.NoBoundaries = False,
-    blank_lines: options.BlankLinesOption = None,
-    lowercase: options.Lowercase = None,
-    fold_numbers: options.FoldNumbers = None,
-    normalization: options.NormalizationOption = None,
-    encoding: options.Encoding = None,
-    min_count: training.MinCount = 1,
-    vocab_size: training.VocabSize = None,
-    vocabulary: training.KnownWords = None,
-    split: options.Split = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-    seed: options.Seed = None,
-    threads: options.Threads = None,
+    *,
+    shared: training.TrainingOptions,
 ) -> None:
     """Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan.
 
@@ -155,50 +126,13 @@ def command(
     )
     recipe = training.change_recipe(
         Recipe() if begun is None else begun.recipe,
-        optimizer=optimizer,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        clip=clip,
-        learning_rate=learning_rate,
+        shared,
         batch=batch,
         steps=steps,
         random_steps=random_steps,
         text=None if by_sentence is None else "sentences" if by_sentence else "streams",
-        epochs=epochs,
-        minutes=minutes,
-        patience=patience,
-        validations=validations,
     )
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
-    if unit is None and tokenizer is None and begun is not None and begun.unit != "word":
-        unit = options.Unit(begun.unit)
-    text_options = reading.text_options(
-        spec,
-        unit=unit,
-        no_sentence_boundaries=no_sentence_boundaries,
-        tokenizer=tokenizer,
-        sentences=sentences,
-        blank_lines=blank_lines,
-        lowercase=lowercase,
-        fold_numbers=fold_numbers,
-        normalization=normalization,
-        encoding=encoding,
-    )
-    model = RecurrentLanguageModel(
-        shape, recipe, min_count=min_count, max_vocabulary_size=vocab_size, reading=text_options, seed=seed or 0, threads=threads
-    )
-    training.train(
-        model,
-        spec,
-        target=out if out is not None else reading.MODELS_FOLDER / f"{shape.cell}-{reading.corpus_label(spec)}.lm",
-        split=split,
-        valid=valid,
-        known_words=vocabulary,
-        vectors=vectors,
-        freeze_vectors=freeze_vectors,
-        resume=resume,
-        checkpoint_minutes=checkpoint_minutes,
-        log=log,
-        json=json,
-        quiet=quiet,
-    )
+    target = out if out is not None else reading.MODELS_FOLDER / f"{shape.cell}-{reading.corpus_label(spec)}.lm"
+    unit = None if begun is None or begun.unit == "word" else begun.unit
+    training.train(RecurrentLanguageModel, shape, recipe, spec, target, shared, unit=unit)
