@@ -149,7 +149,7 @@ def command(
     if json:
         output.result_json(found.to_dict() | {"report": None if report is None else str(report)})
     else:
-        _print(found)
+        _print(found if prompts else dataclasses.replace(found, next_words=()))
         if report is not None:
             output.result(f"Report: {report}")
 
@@ -327,6 +327,7 @@ def _train_and_compare(
             f"{overlap.share:.0%} of the test text's runs of {overlap.length} words stand in the training text: these perplexities "
             "tell how well models remember, not how well they predict."
         )
+    settings = {**settings, "extras": dataclasses.replace(settings["extras"], until=budget.end)}
     return compare(
         [*with_cache(contestants, texts), *oracle],
         lambda _: texts.test,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,8 @@ class Extras:
     samples : let every model write sentences, and list the next words after prompts.
     prompts : those prompts; none for openings of sentences of the text.
     vectors : score the models' word vectors.
+    until : when this must be over, by `time.monotonic`: what was not begun then is left out, and said; ranks end with those they have. None
+        for as long as it takes.
     """
 
     ranks: int | None = 0
@@ -52,6 +55,12 @@ class Extras:
     samples: bool = False
     prompts: tuple[str, ...] = ()
     vectors: bool = False
+    until: float | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time is over."""
+        return self.until is not None and time.monotonic() > self.until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +116,7 @@ def compare(
     if held_out is not None and by_perplexity:
         scored += all_mixtures(scored, held_out, training_counts, threads, log_linear=extras.log_linear, seed=statistics.seed)
     if by_perplexity:
-        _rank(scored, extras.ranks, statistics.seed)
+        _rank(scored, extras, statistics.seed)
     reference = next((one for one in scored if one.corpus is not None), None)
     _audit(scored, reference, statistics)
     order = _ranking(scored, measure)
@@ -117,23 +126,28 @@ def compare(
     prompts = extras.prompts
     if extras.samples and not prompts and corpus is not None:
         prompts = showing.openings(corpus, _OPENINGS, statistics.seed)
+    said = list(notes)
+    if extras.is_late and (extras.samples or extras.vectors):
+        said.append("Next words, samples and word vectors were left out: the time was spent.")
+        extras, prompts = dataclasses.replace(extras, samples=False, vectors=False), ()
     return Comparison(
         rows=rows,
         measure=measure,
         text={} if corpus is None else _about(corpus),
         buckets=_buckets(order, reference, training_counts) if by_perplexity else {},
         events={one.contestant.name: one.events for one in order},
-        notes=tuple(notes),
+        notes=tuple(said),
         samples=showing.samples(order, statistics.seed) if extras.samples else (),
         next_words=showing.next_words(order, prompts),
         vectors=vector_rows(order) if extras.vectors else (),
     )
 
 
-def _rank(scored: Sequence[Scored], count: int | None, seed: int) -> None:
+def _rank(scored: Sequence[Scored], extras: Extras, seed: int) -> None:
     """Fill in the column `rank`, on the same events for all: one walk through the text, mixtures made of their parts on the way."""
     asked = [one for one in scored if one.contestant.model is not None and not one.parts]
-    if count == 0 or not asked:
+    count = extras.ranks
+    if count == 0 or not asked or extras.is_late:
         return
     place = {id(one): number for number, one in enumerate(asked)}
     mixed = [one for one in scored if one.parts and all(id(part) in place for part in one.parts)]
@@ -151,6 +165,8 @@ def _rank(scored: Sequence[Scored], count: int | None, seed: int) -> None:
                 rows = one.combine([step.rows[place[id(part)]] for part in one.parts], step.positions)
                 columns[id(one)][step.positions] = ranks_in(rows, step.targets)
             progress.advance(len(step.positions))
+            if extras.is_late:
+                break
     for one in (*asked, *mixed):
         one.events = dataclasses.replace(one.events, rank=columns[id(one)])
 

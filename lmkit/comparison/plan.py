@@ -171,6 +171,11 @@ class Budget:
         return Budget(max(left / parts, LEAST_SECONDS), reserve=self.reserve)
 
     @property
+    def end(self) -> float:
+        """When it ends, by `now`, less a hundredth for the last words."""
+        return self._started + 0.99 * self.seconds
+
+    @property
     def left_for_training(self) -> float:
         """Seconds until scoring must begin; never below 0."""
         return max(0.0, self.seconds * (1 - self.reserve) - self.spent)

@@ -91,3 +91,58 @@ def test_perplexity_as_other_tools_print_it(run: Callable, fails: Callable, mode
     assert [line.split(":\t")[0] for line in printed] == ["Perplexity including OOVs", "Perplexity excluding OOVs", "OOVs", "Tokens"]
     assert float(printed[0].split("\t")[1]) == pytest.approx(own["perplexity"], rel=1e-12)
     assert "kenlm, srilm, nltk, awd" in fails("perplexity", model, other_text, "--as", "moses", code=2)
+
+
+def test_ranks_next_words_and_vectors(run: Callable, fails: Callable, model: Path, unigram: Path, other_text: Path, text: Path) -> None:  # type: ignore[type-arg]
+    words = (
+        "compare",
+        other_text,
+        model,
+        unigram,
+        "--held-out",
+        text,
+        "--log-linear",
+        "--ranks",
+        "all",
+        "--vectors",
+        "--prompt",
+        "the cat",
+    )
+    found = run(*words, "--json").json
+    rows = {row["name"]: row for row in found["models"]}
+    alone = run("perplexity", model, other_text, "--ranks", "--json").json
+    for figure in ("accuracy_at_1", "accuracy_at_5", "accuracy_at_10", "mean_reciprocal_rank", "median_rank", "rank_events"):
+        assert rows["small"][figure] == alone[figure]
+    assert rows["log-linear mixture"]["normalisation"]["passed"]
+    assert rows["log-linear mixture"]["origin"]["exponents"].keys() == {"small", "unigram"}
+    table = found["next_words"][0]
+    predicted = run("predict", model, "the cat", "--top", "1", "--json").json
+    assert table["models"]["small"][0]["token"] in json.dumps(predicted)
+    assert found["word_vectors"][0]["vectors"] == "company of words"
+    printed = run(*words).out
+    assert "The word that followed, on" in printed
+    assert "after 'the cat'" in printed
+    assert "Word vectors" in printed
+    assert "--ranks must be" in fails("compare", other_text, model, unigram, "--ranks", "many", code=2)
+    assert "rank_events" not in run("compare", other_text, model, unigram, "--ranks", "0", "--json").json["models"][0]
+    lines = run("perplexity", model, unigram, other_text, "--ranks").out.splitlines()
+    assert "mean reciprocal rank" in lines[-3]
+
+
+def test_a_damaged_file_of_events_and_a_budget_too_small(
+    run: Callable, fails: Callable, model: Path, other_text: Path, tmp_path: Path
+) -> None:  # type: ignore[type-arg]
+    events = tmp_path / "small.events"
+    assert run("score", model, other_text, "--out", events).code == 0
+    whole = events.read_bytes()
+    events.write_bytes(whole[: len(whole) // 2])
+    assert str(events) in fails("compare", other_text, model, events)
+    length = int.from_bytes(whole[:8], "little")
+    place = 8 + length + json.loads(whole[8 : 8 + length])["events.characters"]["data_offsets"][0]
+    events.write_bytes(whole[:place] + b"\x07" + whole[place + 1 :])  # the first event covers 7 characters more or less
+    assert "not those it was written with" in fails("compare", other_text, model, events)
+    assert "--minutes" in fails("compare", other_text, "--minutes", "0.1", code=2)
+    other = tmp_path / "other.txt"
+    other.write_text("another text altogether\n", encoding="utf-8")
+    assert run("score", model, other, "--out", events).code == 0
+    assert "can't be compared" in fails("compare", other_text, model, events, code=2)

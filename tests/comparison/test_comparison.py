@@ -211,6 +211,13 @@ def test_ranks_of_models_and_of_their_mixtures(contestants: list[Contestant]) ->
     assert all(row.ranks is None for row in compare(models, read).rows)
 
 
+def test_what_there_is_no_time_for_is_left_out_and_said(contestants: list[Contestant]) -> None:
+    found = compare(contestants[:2], read, extras=Extras(ranks=None, samples=True, vectors=True, until=0.0))
+    assert found.samples == found.next_words == found.vectors == ()
+    assert all(row.ranks is None for row in found.rows)
+    assert any("the time was spent" in note for note in found.notes)
+
+
 def test_what_models_say_stands_side_by_side(contestants: list[Contestant]) -> None:
     found = compare(contestants, read, extras=Extras(samples=True, prompts=("w1 w2",), vectors=True))
     (table,) = found.next_words
