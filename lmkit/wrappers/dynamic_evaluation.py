@@ -30,8 +30,8 @@ from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
 
-_RATES = {"sgd": (0.03, 0.1, 0.3, 1.0), "rms": (1e-4, 3e-4, 1e-3, 3e-3)}
-_DECAYS = (0.0, 0.003, 0.02)
+_RATES = {"sgd": (0.03, 0.1, 0.3), "rms": (3e-5, 1e-4, 3e-4, 1e-3)}  # larger ones gain on a few thousand tokens, and lose later
+_DECAYS = (0.02, 0.003, 0.0)  # rates are tried with the first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,9 +107,12 @@ class DynamicEvaluation(Estimator):
         with self._copy() as copy:
             if self.rule == "rms":
                 self._roots = self._mean_squares(copy, pieces)
-            tried = [(rate, decays[0]) for rate in rates]
-            best = max(tried, key=lambda pair: self._gain(copy, pieces, *pair))
-            self.rate_, self.decay_ = max([(best[0], decay) for decay in decays], key=lambda pair: self._gain(copy, pieces, *pair))
+            rate, decay = float(rates[0]), float(decays[0])
+            if len(rates) > 1:
+                rate = max(rates, key=lambda rate: self._gain(copy, pieces, rate, decay))
+            if len(decays) > 1:
+                decay = max(decays, key=lambda decay: self._gain(copy, pieces, rate, decay))
+        self.rate_, self.decay_ = rate, decay
         return self
 
     def _gain(self, copy: Any, pieces: Sequence[tuple[np.ndarray, np.ndarray, str]], rate: float, decay: float) -> float:
