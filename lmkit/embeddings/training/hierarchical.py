@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.embeddings.options import Settings, Sigmoid
+from lmkit.embeddings.options import Settings
 from lmkit.embeddings.training import _kernels_bags as bags
 from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_hierarchical as kernels
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, aligned_zeros
+from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, aligned_zeros, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
 from lmkit.numeric.huffman import HuffmanTree
@@ -146,15 +146,6 @@ def skipgram_tree(text: TrainingText, settings: Settings) -> Objective:
 def bag_of(settings: Settings) -> hidden_kernels.Bag:
     """How CBOW makes one vector of a window, and shares its error out."""
     return hidden_kernels.Bag(int(settings.variant.cbow_mean), int(settings.variant.cbow_divided))
-
-
-def sigmoid_table(sigmoid: Sigmoid | None) -> hidden_kernels.SigmoidTable:
-    """The kernels' table of a logistic function; empty for the exact one."""
-    if sigmoid is None:
-        return hidden_kernels.SigmoidTable(frozen(np.zeros(0, np.float32)), 0.0, 0.0, 0)
-    x = -sigmoid.bound + 2 * sigmoid.bound * np.arange(sigmoid.bins + 1) / sigmoid.bins
-    values = (1 / (1 + np.exp(-x))).astype(np.float32)
-    return hidden_kernels.SigmoidTable(frozen(values), sigmoid.bound, sigmoid.bins / (2 * sigmoid.bound), int(sigmoid.outside == "skip"))
 
 
 def path_block(window: int, longest: int, stride: int) -> kernels.PathBlock:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.embeddings.options import Settings, Sigmoid
-from lmkit.embeddings.training import _kernels_hidden as hidden
+from lmkit.embeddings.options import Settings
 from lmkit.embeddings.training import _kernels_pairs as pairs
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch
+from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
 from lmkit.numeric.alias import alias_table
@@ -102,15 +101,6 @@ class Cbow(_NegativeSampling):
             *scratch,
             stats,
         )
-
-
-def sigmoid_table(sigmoid: Sigmoid | None) -> hidden.SigmoidTable:
-    """The table of a variant's sigmoid for the kernels; empty for the exact function."""
-    if sigmoid is None:
-        return hidden.SigmoidTable(frozen(np.zeros(0, np.float32)), 0.0, 0.0, 0)
-    bound, bins = float(sigmoid.bound), sigmoid.bins
-    values = 1 / (1 + np.exp(bound - 2 * bound * np.arange(bins) / bins))
-    return hidden.SigmoidTable(frozen(values.astype(np.float32)), bound, bins / (2 * bound), int(sigmoid.outside == "skip"))
 
 
 def _powers(counts: np.ndarray, exponent: float) -> np.ndarray:

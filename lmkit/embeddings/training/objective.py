@@ -26,9 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.embeddings.options import Settings
+from lmkit.embeddings.options import Settings, Sigmoid
 from lmkit.embeddings.training import _kernels_windows as kernels
+from lmkit.embeddings.training._kernels_hidden import SigmoidTable
 from lmkit.embeddings.training.text import TrainingText
+from lmkit.text.vocabulary import frozen
 
 OBJECTIVES = {
     # (model, loss) -> module and class
@@ -163,6 +165,15 @@ def make_objective(text: TrainingText, settings: Settings) -> Objective:
     """The objective of a model and a loss."""
     module, name = OBJECTIVES[settings.model, settings.loss]
     return getattr(importlib.import_module(module), name)(text, settings)
+
+
+def sigmoid_table(sigmoid: Sigmoid | None) -> SigmoidTable:
+    """The kernels' table of a logistic function; empty for the exact one. An index may round up to the end, hence one more than bins."""
+    if sigmoid is None:
+        return SigmoidTable(frozen(np.zeros(0, np.float32)), 0.0, 0.0, 0)
+    x = -sigmoid.bound + 2 * sigmoid.bound * np.arange(sigmoid.bins + 1) / sigmoid.bins
+    values = (1 / (1 + np.exp(-x))).astype(np.float32)
+    return SigmoidTable(frozen(values), float(sigmoid.bound), sigmoid.bins / (2 * sigmoid.bound), int(sigmoid.outside == "skip"))
 
 
 def padded(dim: int) -> int:

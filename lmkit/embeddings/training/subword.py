@@ -11,8 +11,8 @@ from lmkit.embeddings.subwords import NgramOptions, Subwords, hash_ngrams
 from lmkit.embeddings.training import _kernels_bags as kernels
 from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.hierarchical import NO_NOISE, NO_PATHS, Tree, bag_block, sigmoid_table
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch
+from lmkit.embeddings.training.hierarchical import NO_NOISE, NO_PATHS, Tree, bag_block
+from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
 from lmkit.numeric.alias import alias_table
