@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Contestant": "lmkit.comparison.contestants",
+    "EmbeddingLanguageModel": "lmkit.embeddings.language_model",
+    "Mixture": "lmkit.wrappers.mixture",
+    "WindowLanguageModel": "lmkit.neural.window_model",
+    "compare": "lmkit.comparison.comparison",
     "NgramLanguageModel": "lmkit.ngram.model",
     "RecurrentLanguageModel": "lmkit.neural.models",
     "Decoding": "lmkit.sampling",
@@ -21,15 +26,34 @@ _WHERE = {
 }
 
 if TYPE_CHECKING:
+    from lmkit.comparison.comparison import compare
+    from lmkit.comparison.contestants import Contestant
+    from lmkit.embeddings.language_model import EmbeddingLanguageModel
     from lmkit.embeddings.vectors import WordVectors
     from lmkit.events import ScoredEvents
     from lmkit.loading import load
     from lmkit.neural.models import RecurrentLanguageModel
+    from lmkit.neural.window_model import WindowLanguageModel
     from lmkit.ngram.model import NgramLanguageModel
     from lmkit.sampling import Decoding
     from lmkit.text.options import TextOptions
+    from lmkit.wrappers.mixture import Mixture
 
-__all__ = ["Decoding", "NgramLanguageModel", "RecurrentLanguageModel", "ScoredEvents", "TextOptions", "WordVectors", "__version__", "load"]
+__all__ = [
+    "Contestant",
+    "Decoding",
+    "EmbeddingLanguageModel",
+    "Mixture",
+    "NgramLanguageModel",
+    "RecurrentLanguageModel",
+    "ScoredEvents",
+    "TextOptions",
+    "WindowLanguageModel",
+    "WordVectors",
+    "__version__",
+    "compare",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:
