@@ -49,6 +49,13 @@ def command(
             help="Mix models that know different words; each shares its <unk> out among the words that it lacks.",
         ),
     ] = False,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="How much memory to take at most to make one n-gram model, such as 2G or 50%; where it could take more, it isn't begun.",
+            show_default="the machine's",
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -65,6 +72,8 @@ def command(
     merged = merge or saving.is_arpa(out)
     if merged and by != By.static:
         raise UsageError("One n-gram model has one set of weights; leave out --by, --merge or the ending .arpa.")
+    if memory is not None and not merged:
+        raise UsageError("--memory bounds the making of one n-gram model; add --merge, or leave it out.")
     paths = [reading.model_path(name) for name in models]
     saving.check_target(out, *paths)
     from lmkit.wrappers.mixture import Mixture
@@ -72,11 +81,13 @@ def command(
     parts = [reading.language_model(path) for path in paths]
     mixture = Mixture(parts, None if weights is None else _parse_weights(weights), by.value, "union" if union_vocabulary else "same")
     text = None if held_out is None else _held_out(held_out, mixture)
+    if merged:
+        _check_merging(parts, memory)
     if text is not None:
         mixture.fit(text)
     result: Any = mixture
     if merged:
-        result = _merged(mixture, parts)
+        result = _merged(mixture, parts, memory)
         saving.save(result, out)
     else:
         reading.make_folder(out)
@@ -97,14 +108,21 @@ def _held_out(spec: str, mixture: Any) -> Any:
     return lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, None, "valid"), options=mixture.text_options)
 
 
-def _merged(mixture: Any, parts: list[Any]) -> Any:
-    from lmkit.ngram.mixing import mix
+def _check_merging(parts: list[Any], memory: str | None) -> None:
+    """Refuse before any work is done what can't become one model."""
+    from lmkit.ngram.mixing import check_memory
     from lmkit.ngram.model import NgramLanguageModel
 
     for number, part in enumerate(parts, 1):
         if not isinstance(part, NgramLanguageModel):
             raise UsageError(f"Model {number} is no n-gram model, so it can't be merged into one; leave out --merge and the ending .arpa.")
-    return mix(parts, mixture.weights_[0].tolist(), mixture.vocabulary_of)
+    check_memory(parts, memory)
+
+
+def _merged(mixture: Any, parts: list[Any], memory: str | None) -> Any:
+    from lmkit.ngram.mixing import mix
+
+    return mix(parts, mixture.weights_[0].tolist(), mixture.vocabulary_of, memory=memory)
 
 
 def _report(

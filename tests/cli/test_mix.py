@@ -96,3 +96,12 @@ def test_models_trained_with_one_vocabulary_can_be_mixed(run, folder: Path) -> N
 def test_a_given_vocabulary_excludes_a_cut(fails, folder: Path) -> None:
     options = ["--vocabulary", folder / "a.lm", "--min-count", 2, "--out", folder / "d.lm"]
     assert "leave out min_count" in fails("train-ngram", folder / "b.txt", *options, code=2)
+
+
+def test_memory_that_is_too_little_is_told_before_work_begins(run, folder: Path) -> None:
+    arguments = ["mix", folder / "a.lm", folder / "b.lm", "--weights", "0.5,0.5", "--memory", "1M"]
+    outcome = run(*arguments, "--out", folder / "m.arpa")
+    assert outcome.code == 2
+    assert "but 1.0 MB are allowed" in outcome.err
+    assert not (folder / "m.arpa").exists()
+    assert "--merge" in run(*arguments, "--out", folder / "m.lm").err

@@ -12,7 +12,9 @@ from reference.pruning_twin import BackoffTwin
 
 import lmkit
 from lmkit import NgramLanguageModel, TextOptions
+from lmkit._memory import resident_memory
 from lmkit.errors import InvalidParameterError, UsageError
+from lmkit.ngram import mixing
 from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
 from lmkit.ngram.mixing import merge_counts, mix
 from lmkit.ngram.pruning import RelativeEntropy, prune
@@ -213,3 +215,12 @@ def test_a_given_vocabulary_is_kept_with_words_that_never_occur(smoothing: str) 
     assert np.exp(pruned.log_probs(pruned.initial_state())).sum() == pytest.approx(1, abs=3e-6)
     mixed = mix([model, other], [0.5, 0.5])
     assert np.exp(mixed.log_probs(mixed.initial_state())).sum() == pytest.approx(1, abs=3e-6)
+
+
+def test_what_could_take_too_much_memory_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = NgramLanguageModel(order=3).fit("a b c\nb c"), NgramLanguageModel(order=3).fit("a b c\na c")
+    bound = resident_memory() + (64 << 20)
+    assert mix([first, second], [0.5, 0.5], memory=bound).order_ == 3
+    monkeypatch.setattr(mixing, "BYTES_AN_NGRAM", 8 << 20)  # as if the models had a hundred thousand times as many n-grams
+    with pytest.raises(UsageError, match=r"^One model of these 2 may take [\d.]+ [MG]B of memory to make, but \d+"):
+        mix([first, second], [0.5, 0.5], memory=bound)
