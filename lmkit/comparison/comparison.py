@@ -126,7 +126,7 @@ def compare(
     prompts = extras.prompts
     if extras.samples and not prompts and corpus is not None:
         prompts = showing.openings(corpus, _OPENINGS, statistics.seed)
-    said = list(notes)
+    said = [*notes, *_trained_on(scored)]
     if extras.is_late and (extras.samples or extras.vectors):
         said.append("Next words, samples and word vectors were left out: the time was spent.")
         extras, prompts = dataclasses.replace(extras, samples=False, vectors=False), ()
@@ -141,6 +141,20 @@ def compare(
         next_words=showing.next_words(order, prompts),
         vectors=vector_rows(order) if extras.vectors else (),
     )
+
+
+def _trained_on(scored: Sequence[Scored]) -> list[str]:
+    """A sentence for each model whose card says that it was trained on the very text it is tested on."""
+    found = []
+    for one in scored:
+        card = one.contestant.origin.get("card")
+        record = card.get("corpus") if isinstance(card, dict) else None
+        if one.corpus is None or not isinstance(record, dict):
+            continue
+        if (record.get("sha256"), record.get("split")) == (one.corpus.sha256, one.corpus.split_record):
+            name = one.contestant.name
+            found.append(f"{name} was trained on this very text: its perplexity tells how well it remembers, not how well it predicts.")
+    return found
 
 
 def _rank(scored: Sequence[Scored], extras: Extras, seed: int) -> None:

@@ -146,3 +146,9 @@ def test_a_damaged_file_of_events_and_a_budget_too_small(
     other.write_text("another text altogether\n", encoding="utf-8")
     assert run("score", model, other, "--out", events).code == 0
     assert "can't be compared" in fails("compare", other_text, model, events, code=2)
+
+
+def test_a_text_that_was_trained_on_is_told(run: Callable, model: Path, unigram: Path, text: Path, other_text: Path) -> None:  # type: ignore[type-arg]
+    told = run("compare", text, model, unigram, "--ranks", "0", "--json").json["notes"]
+    assert [note.split(" was trained on this very text")[0] for note in told] == ["small", "unigram"]
+    assert run("compare", other_text, model, unigram, "--ranks", "0", "--json").json["notes"] == []
