@@ -64,7 +64,8 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     Examples
     --------
     >>> from lmkit import RecurrentLanguageModel
-    >>>     >>> from lmkit.neural.recurrent import Architecture
+    >>> from lmkit.neural.recipe import Recipe
+    >>> from lmkit.neural.recurrent import Architecture
     >>> model = RecurrentLanguageModel(Architecture(layers=1, hidden=16), Recipe(batch=2, steps=5, epochs=60), threads=1)
     >>> model = model.fit("the cat sat\\nthe dog ran\\n" * 20)
     >>> model.next_words("the cat", top=1)[0].token

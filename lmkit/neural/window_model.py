@@ -64,7 +64,8 @@ class WindowLanguageModel(NeuralLanguageModel):
 
     Examples
     --------
-    >>>     >>> from lmkit.neural.window import WindowArchitecture
+    >>> from lmkit.neural.recipe import Recipe
+    >>> from lmkit.neural.window import WindowArchitecture
     >>> from lmkit.neural.window_model import WindowLanguageModel
     >>> model = WindowLanguageModel(WindowArchitecture(window=2, hidden=16, embedding=8), Recipe(batch=2, steps=5, epochs=30), threads=1)
     >>> model = model.fit("the cat sat\\nthe dog ran\\n" * 20)
