@@ -31,6 +31,7 @@ from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
 
 _RATES = {"sgd": (0.03, 0.1, 0.3), "rms": (3e-5, 1e-4, 3e-4, 1e-3)}  # larger ones gain on a few thousand tokens, and lose later
+_STATISTICS_TOKENS = 20_000  # that the mean squares of gradients come from
 _DECAYS = (0.02, 0.003, 0.0)  # rates are tried with the first
 
 
@@ -51,7 +52,8 @@ class DynamicEvaluation(Estimator):
     rate, decay : of the rule, >= 0; None chooses them by the text of `fit`.
     segment : tokens that are learnt from at a time; 5 in the paper for words, 20 for characters.
     epsilon : of the rule "rms".
-    tuning_tokens : so many of the first tokens of `fit`'s text are tried with each rate, then with each decay.
+    tuning_tokens : so many of the first tokens of `fit`'s text (half of a short one) are tried with each rate, then with each decay; the
+        mean squares come from the next 20,000.
 
     Attributes
     ----------
@@ -101,12 +103,15 @@ class DynamicEvaluation(Estimator):
         if corpus is None:
             raise InputError("Dynamic evaluation needs a held-out text to find its settings by; hand one to fit.")
         encoded, how = as_corpus(corpus, self.text_options), state or self.default_state
-        pieces = self._pieces(_events(encoded, self.model)[: self.tuning_tokens], how)
-        if sum(len(targets) for _, targets, _ in pieces) < self.segment:
-            raise InputError(f"The held-out text has fewer than {self.segment} tokens, too few to find settings by; take a longer one.")
+        events = _events(encoded, self.model)[: self.tuning_tokens + _STATISTICS_TOKENS]
+        if len(events) < 2 * self.segment:
+            raise InputError(f"The held-out text has {len(events):,} tokens, fewer than two segments of {self.segment}; take a longer one.")
+        # Words that the mean squares have not met take the largest steps: rates must be tried on other text than those come from.
+        border = min(self.tuning_tokens, len(events) // 2) if len(rates) > 1 or len(decays) > 1 else 0
+        pieces = self._pieces(events[:border], how)
         with self._copy() as copy:
             if self.rule == "rms":
-                self._roots = self._mean_squares(copy, pieces)
+                self._roots = self._mean_squares(copy, self._pieces(events[border:], how))
             rate, decay = float(rates[0]), float(decays[0])
             if len(rates) > 1:
                 rate = max(rates, key=lambda rate: self._gain(copy, pieces, rate, decay))
