@@ -10,7 +10,7 @@ import numpy as np
 from lmkit.neural.batching import Batch, TrainingText, in_shard_order, padded_batches
 from lmkit.neural.interfaces import Shard, Workers, make_shards
 
-_ROWS = 1024  # rows of a piece: enough for whole tiles, few enough that the output layer's scores stay small
+_ROWS = 512  # rows of a piece: enough for whole tiles, few enough that they fit into the buffers of most trainings
 
 
 class StatefulNetwork(Protocol):
@@ -26,7 +26,7 @@ class StatefulNetwork(Protocol):
 
 def score_carried(network: StatefulNetwork, text: TrainingText, workers: Workers) -> np.ndarray:
     """Log probability of every event of `text.stream`, float64 (N,), the state carried from the first to the last."""
-    return _score_streams(network, text, workers, 1, _ROWS // 2)
+    return _score_streams(network, text, workers, 1, _ROWS)
 
 
 def score_streams(network: StatefulNetwork, text: TrainingText, workers: Workers, texts: int) -> np.ndarray:
@@ -82,12 +82,12 @@ def hidden_rows(network: StatefulNetwork, text: TrainingText, carry: bool) -> It
     carry : the state goes on from sentence to sentence; else each begins anew.
     """
     borders = np.array([0, len(text.stream)]) if carry else np.unique(text.offsets)
-    network.room_for(_ROWS // 2, 1, 1)
+    network.room_for(_ROWS, 1, 1)
     network.pack_for_reading()
     states = network.zero_states(1)
     for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
         network.begin_states(states)
         inputs = np.concatenate([[text.begin_id], text.stream[begin : end - 1]]).astype(np.int32)
-        for first in range(0, len(inputs), _ROWS // 2):
-            piece = inputs[first : first + _ROWS // 2]
+        for first in range(0, len(inputs), _ROWS):
+            piece = inputs[first : first + _ROWS]
             yield network.read(piece, states, make_shards(len(piece), 1, 1)[0])
