@@ -227,7 +227,7 @@ def contestants_of(paths: Sequence[Path], state: State | None = None) -> list[Co
             )
         card: dict[str, Any] = model.info() if hasattr(model, "info") else {}
         training = card.get("training") or {}
-        how = getattr(model, "default_state", "reset") if state is None else state.value
+        how: Any = getattr(model, "default_state", "reset") if state is None else state.value
         cost = Cost(
             training_seconds=training.get("seconds"),
             epochs=training.get("epochs"),

@@ -115,7 +115,7 @@ def _scatter(points: Sequence[tuple[float, float, Row]], title: str, numbered: M
     ends = [(x, tables.short(round(x)) if x >= 10 else f"{x:.2g}") for x in (low, high)]
     parts = [scale.frame(f"{title}, log scale", ends)]
     best = [(x, y) for x, y, row in points if not any(a <= x and b <= y and (a, b) != (x, y) for a, b, other in points if other is not row)]
-    corners = []
+    corners: list[str] = []
     for x, y in sorted(best):
         px, py = scale.place(x, y)
         corners.append(f"H{px:.1f}V{py:.1f}" if corners else f"M{px:.1f} {py:.1f}")

@@ -57,7 +57,6 @@ class Extras:
     vectors: bool = False
     until: float | None = None
 
-    @property
     def is_late(self) -> bool:
         """Whether the time is over."""
         return self.until is not None and time.monotonic() > self.until
@@ -127,7 +126,7 @@ def compare(
     if extras.samples and not prompts and corpus is not None:
         prompts = showing.openings(corpus, _OPENINGS, statistics.seed)
     said = [*notes, *_trained_on(scored)]
-    if extras.is_late and (extras.samples or extras.vectors):
+    if extras.is_late() and (extras.samples or extras.vectors):
         said.append("Next words, samples and word vectors were left out: the time was spent.")
         extras, prompts = dataclasses.replace(extras, samples=False, vectors=False), ()
     return Comparison(
@@ -161,7 +160,7 @@ def _rank(scored: Sequence[Scored], extras: Extras, seed: int) -> None:
     """Fill in the column `rank`, on the same events for all: one walk through the text, mixtures made of their parts on the way."""
     asked = [one for one in scored if one.contestant.model is not None and not one.parts]
     count = extras.ranks
-    if count == 0 or not asked or extras.is_late:
+    if count == 0 or not asked or extras.is_late():
         return
     place = {id(one): number for number, one in enumerate(asked)}
     mixed = [one for one in scored if one.parts and all(id(part) in place for part in one.parts)]
@@ -179,7 +178,7 @@ def _rank(scored: Sequence[Scored], extras: Extras, seed: int) -> None:
                 rows = one.combine([step.rows[place[id(part)]] for part in one.parts], step.positions)
                 columns[id(one)][step.positions] = ranks_in(rows, step.targets)
             progress.advance(len(step.positions))
-            if extras.is_late:
+            if extras.is_late():
                 break
     for one in (*asked, *mixed):
         one.events = dataclasses.replace(one.events, rank=columns[id(one)])

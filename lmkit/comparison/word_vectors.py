@@ -69,8 +69,8 @@ def vector_rows(order: Sequence[Scored]) -> tuple[VectorRow, ...]:
             continue
         for name, vectors in vectors_of(one.contestant.model).items():
             has_ngrams |= is_ngram
-            size = vectors.matrix.shape
-            rows.append(VectorRow(one.contestant.name, one.contestant.family, name, *size, score_vectors(vectors)))
+            words, dim = vectors.matrix.shape
+            rows.append(VectorRow(one.contestant.name, one.contestant.family, name, words, dim, score_vectors(vectors)))
     return tuple(rows)
 
 
