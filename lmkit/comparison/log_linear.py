@@ -47,7 +47,7 @@ class LogLinearMixture:
 
     def __init__(self, models: Sequence[LanguageModel], seed: int = 0, states: Sequence[How] | None = None) -> None:
         self.models = tuple(models)
-        self.states: tuple[How, ...] = tuple(states) if states else ("reset",) * len(self.models)
+        self.states: list[How] = list(states) if states else ["reset" for _ in self.models]
         self.seed = seed
         if len(self.models) < 2:
             raise UsageError("A log-linear mixture needs two models or more.")
