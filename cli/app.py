@@ -122,7 +122,7 @@ app = typer.Typer(
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)] = False,
 ) -> None:
-    """Train n-gram language models, measure their perplexity, and let them predict and write text."""
+    """Train, inspect and compare language models and word vectors: n-grams, word2vec and fastText, recurrent networks."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
