@@ -243,6 +243,7 @@ def train(
             log_file.close()
     seconds = time.perf_counter() - started
     model.save(target)
+    checkpoint.unlink(missing_ok=True)  # only now: a full disk does not cost the training
     _report(model, spec, part, held_out, target, seconds, json=json, quiet=quiet)
 
 

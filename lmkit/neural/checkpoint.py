@@ -116,10 +116,6 @@ class Checkpoint:
                 f"{self.path}: the checkpoint {what}. Resume with the same text and options, or leave out --resume to begin anew."
             )
 
-    def remove(self) -> None:
-        """Delete the file, if there is one."""
-        self.path.unlink(missing_ok=True)
-
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested records as one level with dotted names, as JSON gives them back."""

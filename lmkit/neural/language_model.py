@@ -127,7 +127,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         vocabulary : the words that the model knows; None takes those of the text. Not together with `min_count`, `max_vocabulary_size`.
         vectors : word vectors that the embedding begins with; words that they don't know begin at random.
         freeze_vectors : the embedding is not trained further.
-        checkpoint : file that the training is kept in every `checkpoint_minutes`, and on Ctrl-C; removed when it is done.
+        checkpoint : file that the training is kept in every `checkpoint_minutes`, and on Ctrl-C. It is left there: delete it once
+            the model is saved.
         resume : go on from `checkpoint`.
         listeners : called with a record (JSON-able dict) every 50 steps and at each validation.
 
@@ -186,7 +187,6 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self._describe(encoded, recipe, threads, result)
         if store is not None:
             self.notes_ += [f"Resumed with {name} {now}, where it had been {before}." for name, (before, now) in store.changes.items()]
-            store.remove()
         return self
 
     def _choose_vocabulary(self, corpus: EncodedCorpus, known: Vocabulary | None) -> Vocabulary:

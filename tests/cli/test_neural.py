@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lmkit.errors import OutputError
+
 SMALL = ["--hidden", 12, "--epochs", 2, "--batch", 4, "--seed", 1, "--threads", 1]
 
 
@@ -43,6 +45,21 @@ def test_train_rnn_says_how_it_went(run, text: Path, other_text: Path, tmp_path:
     assert "the state carried from sentence to sentence" in outcome.out
     for command in ("perplexity", "predict", "generate"):
         assert f"lmkit {command} {target}" in outcome.err
+    assert not target.with_name("m.lm.checkpoint").exists()
+
+
+def test_a_full_disk_at_the_end_costs_no_training(run, fails, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmkit.neural.models import RecurrentLanguageModel
+
+    target = tmp_path / "m.lm"
+    words = ["train-rnn", text, "--layers", 1, *SMALL, "--out", target, "--checkpoint-minutes", 0, "--json"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RecurrentLanguageModel, "save", lambda self, path: (_ for _ in ()).throw(OutputError(f"{path}: the disk is full.")))
+        assert "the disk is full" in fails(*words)
+    assert target.with_name("m.lm.checkpoint").exists()
+    outcome = run(*words, "--resume")
+    assert outcome.code == 0, outcome.err
+    assert target.exists()
     assert not target.with_name("m.lm.checkpoint").exists()
 
 
