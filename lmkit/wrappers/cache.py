@@ -17,15 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lmkit._estimator import Estimator
 from lmkit._validation import check_float, check_int
 from lmkit.errors import InputError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
-from lmkit.text.options import TextOptions
-from lmkit.text.vocabulary import Vocabulary
 from lmkit.wrappers.mixture import best_weights
+from lmkit.wrappers.wrapper import Wrapper, with_shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +34,7 @@ class CacheState:
     recent: tuple[tuple[int, ...], ...]
 
 
-class UnigramCache(Estimator):
+class UnigramCache(Wrapper):
     """A language model with a unigram cache; itself a language model.
 
     Parameters
@@ -96,18 +94,6 @@ class UnigramCache(Estimator):
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.model.vocabulary
-
-    @property
-    def text_options(self) -> TextOptions:
-        return self.model.text_options
-
-    @property
-    def is_normalised(self) -> bool:
-        return self.model.is_normalised
-
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", **options: Any) -> ScoredEvents:
         """Score every token; the cache is emptied where a document begins, whatever `state` says of the model's own history."""
         self._check_fitted("weight_")
@@ -116,11 +102,7 @@ class UnigramCache(Estimator):
     def adapt(self, events: ScoredEvents) -> ScoredEvents:
         """What the model with its cache says of a text, from what the model alone said."""
         self._check_fitted("weight_")
-        shares = self._shares(events)
-        with np.errstate(divide="ignore"):
-            mixed = np.logaddexp(np.log1p(-self.weight_) + events.log_probabilities, np.log(self.weight_ * np.maximum(shares, 0)))
-        result = np.where(shares < 0, events.log_probabilities, mixed)
-        return dataclasses.replace(events, log_probabilities=result, hit_length=None, back_off=None, rank=None)
+        return with_shares(events, self._shares(events), self.weight_)
 
     def adapt_rows(self, rows: np.ndarray, events: ScoredEvents, positions: np.ndarray) -> np.ndarray:
         """The whole distributions before some events of a text, from the model's own.
@@ -179,5 +161,4 @@ class UnigramCache(Estimator):
     def info(self) -> dict[str, Any]:
         """The card, JSON-able: that of the model, and the cache's size and weight."""
         self._check_fitted("weight_")
-        card = self.model.info() if hasattr(self.model, "info") else {}
-        return {"kind": "cache", "size": self.size, "weight": self.weight_, "model": card}
+        return {"kind": "cache", "size": self.size, "weight": self.weight_, "model": self.model_card()}

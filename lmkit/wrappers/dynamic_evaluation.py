@@ -21,14 +21,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lmkit._estimator import Estimator
 from lmkit._validation import check_choice, check_float, check_int
 from lmkit.errors import DivergenceError, InputError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
-from lmkit.text.options import TextOptions
-from lmkit.text.vocabulary import Vocabulary
+from lmkit.wrappers.wrapper import NetworkWrapper
 
 _RATES = {"sgd": (0.03, 0.1, 0.3), "rms": (3e-5, 1e-4, 3e-4, 1e-3)}  # larger ones gain on a few thousand tokens, and lose later
 _STATISTICS_TOKENS = 20_000  # that the mean squares of gradients come from
@@ -42,7 +40,7 @@ class DynamicState:
     histories: tuple[tuple[int, ...], ...]
 
 
-class DynamicEvaluation(Estimator):
+class DynamicEvaluation(NetworkWrapper):
     """A recurrent language model that learns from the text it scores; itself a language model.
 
     Parameters
@@ -140,23 +138,6 @@ class DynamicEvaluation(Estimator):
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.model.vocabulary
-
-    @property
-    def text_options(self) -> TextOptions:
-        return self.model.text_options
-
-    @property
-    def is_normalised(self) -> bool:
-        return self.model.is_normalised
-
-    @property
-    def default_state(self) -> Literal["reset", "carry"]:
-        """As of the model."""
-        return getattr(self.model, "default_state", "reset")
-
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
         """Score every token, each segment before the network learns from it.
 
@@ -203,16 +184,11 @@ class DynamicEvaluation(Estimator):
             self._learn(copy, self.rate_, self.decay_)
         return copy.look_ahead(inputs[learnt:])
 
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity over all words and sentence ends of a text, the model reading as it was trained."""
-        return self.score(text, self.default_state).perplexity(include_oov=include_oov, include_ends=include_ends)
-
     def info(self) -> dict[str, Any]:
         """The card, JSON-able: that of the model, and how it learns."""
         self._check_fitted("rate_")
-        card = self.model.info() if hasattr(self.model, "info") else {}
         own = {"rule": self.rule, "rate": self.rate_, "decay": self.decay_, "segment": self.segment, "epsilon": self.epsilon}
-        return {"kind": "dynamic-evaluation", **own, "model": card}
+        return {"kind": "dynamic-evaluation", **own, "model": self.model_card()}
 
     # -- reading and learning --------------------------------------------------------------------------------------------------------------
 

@@ -16,16 +16,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lmkit._estimator import Estimator
 from lmkit._validation import check_float, check_int
 from lmkit.errors import InputError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.numeric import _kernels_gemm as gemm
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
-from lmkit.text.options import TextOptions
-from lmkit.text.vocabulary import Vocabulary
 from lmkit.wrappers.mixture import best_weights
+from lmkit.wrappers.wrapper import NetworkWrapper, with_shares
 
 THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 """What `fit` chooses theta from: those of the paper's figure 3, and a step further."""
@@ -39,7 +37,7 @@ class NeuralCacheState:
     memory: tuple[tuple[tuple[np.ndarray, int], ...], ...]
 
 
-class NeuralCache(Estimator):
+class NeuralCache(NetworkWrapper):
     """A neural language model with a continuous cache; itself a language model.
 
     Parameters
@@ -103,33 +101,13 @@ class NeuralCache(Estimator):
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.model.vocabulary
-
-    @property
-    def text_options(self) -> TextOptions:
-        return self.model.text_options
-
-    @property
-    def is_normalised(self) -> bool:
-        return self.model.is_normalised
-
-    @property
-    def default_state(self) -> Literal["reset", "carry"]:
-        """As of the model."""
-        return getattr(self.model, "default_state", "reset")
-
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", **options: Any) -> ScoredEvents:
         """Score every token; the cache is emptied where a document begins, whatever `state` says of the model's own history."""
         self._check_fitted("weight_")
         encoded = as_corpus(corpus, self.text_options)
         events = self.model.score(encoded, state, **options)
         shares = self._shares(encoded, events, state, (self.theta_,))[0]
-        with np.errstate(divide="ignore"):
-            mixed = np.logaddexp(np.log1p(-self.weight_) + events.log_probabilities, np.log(self.weight_ * np.maximum(shares, 0)))
-        result = np.where(shares < 0, events.log_probabilities, mixed)
-        return dataclasses.replace(events, log_probabilities=result, hit_length=None, back_off=None, rank=None)
+        return with_shares(events, shares, self.weight_)
 
     def initial_state(self, batch: int = 1) -> NeuralCacheState:
         """The model's state before the first token, and an empty cache."""
@@ -155,15 +133,10 @@ class NeuralCache(Estimator):
                     row[:] = np.logaddexp(np.log1p(-self.weight_) + row, np.log(self.weight_ * share / share.sum()))
         return rows
 
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity over all words and sentence ends of a text, the model reading as it was trained."""
-        return self.score(text, self.default_state).perplexity(include_oov=include_oov, include_ends=include_ends)
-
     def info(self) -> dict[str, Any]:
         """The card, JSON-able: that of the model, and the cache's size, weight and theta."""
         self._check_fitted("weight_")
-        card = self.model.info() if hasattr(self.model, "info") else {}
-        return {"kind": "neural-cache", "size": self.size, "weight": self.weight_, "theta": self.theta_, "model": card}
+        return {"kind": "neural-cache", "size": self.size, "weight": self.weight_, "theta": self.theta_, "model": self.model_card()}
 
     # -- shares of the cache ---------------------------------------------------------------------------------------------------------------
 
