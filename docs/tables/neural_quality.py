@@ -81,7 +81,7 @@ RUNS: dict[str, Run] = {
 
 def train(name: str, run: Run, texts: list[str], pause: float | None) -> dict[str, Any] | None:
     """Train, or go on; the row of the table, or None if there is more to do."""
-    model, log = MODELS / f"{name}.lm", MODELS / f"{name}.json"
+    model, checkpoint, log = MODELS / f"{name}.lm", MODELS / f"{name}.lm.checkpoint", MODELS / f"{name}.json"
     MODELS.mkdir(parents=True, exist_ok=True)
     spent = json.loads(log.read_text())["cpu_seconds"] if log.exists() else 0.0
     if not model.exists():
@@ -100,7 +100,7 @@ def train(name: str, run: Run, texts: list[str], pause: float | None) -> dict[st
             "2",
         ]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        child = subprocess.Popen([*command, "--resume"] if log.exists() else command)
+        child = subprocess.Popen([*command, "--resume"] if checkpoint.exists() else command)
         try:
             child.wait(None if pause is None else pause * 60)
         except subprocess.TimeoutExpired:
