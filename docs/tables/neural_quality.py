@@ -71,6 +71,11 @@ RUNS: dict[str, Run] = {
         "window of 5, 400 units, tied, 8 epochs",
         "train-nnlm --window 5 --embedding 400 --hidden 400 --tied --output sampled --dropout 0.3 --learning-rate 0.002 --epochs 8",
     ),
+    "wikitext2-lstm-400": Run(
+        "WikiText-2",
+        "LSTM 1x400, tied, 8 epochs",
+        "train-rnn --preset fast-cpu",
+    ),
     "shakespeare-512": Run(
         "Tiny Shakespeare, by characters",
         "LSTM 1x512, 12 epochs",
