@@ -105,6 +105,14 @@ Vectors = Annotated[
     Path | None,
     typer.Option(help="Begin with these word vectors, of any format that `lmkit info` reads.", show_default="random vectors"),
 ]
+StartFrom = Annotated[
+    str | None,
+    typer.Option(
+        help="Begin with the weights, words and reading of this model, as to go on with another loss, rate or text; shape options "
+        "not given are its own.",
+        show_default="random weights",
+    ),
+]
 FreezeVectors = Annotated[bool, typer.Option("--freeze-vectors", help="Don't train the word vectors further.")]
 
 
@@ -124,6 +132,7 @@ class TrainingOptions:
     valid: Valid = None
     vectors: Vectors = None
     freeze_vectors: FreezeVectors = False
+    start_from: StartFrom = None
     resume: Resume = False
     checkpoint_minutes: CheckpointMinutes = 10.0
     log: Log = None
@@ -182,6 +191,32 @@ def change_recipe(recipe: Recipe, typed: TrainingOptions, **given: Any) -> Recip
     return dataclasses.replace(changed_recipe, clip=clip or None) if clip is not None else changed_recipe
 
 
+def model_to_start_from(typed: TrainingOptions, kind: type[NeuralLanguageModel]) -> NeuralLanguageModel | None:
+    """The model of --start-from.
+
+    Raises
+    ------
+    UsageError : if it is not of that kind, or options contradict it: its words and reading are part of it.
+    """
+    if typed.start_from is None:
+        return None
+    path = reading.model_path(typed.start_from)
+    model = reading.language_model(path)
+    if not isinstance(model, kind):
+        raise UsageError(f"{path}: holds a {type(model).__name__}; this command goes on from a {kind.__name__}.")
+    contrary = {name.replace("_", "-"): getattr(typed, name) for name in _READING} | {"vectors": typed.vectors}
+    for name, value in contrary.items():
+        if value not in (None, False) and not (name == "min-count" and value == 1):
+            raise UsageError(f"--{name} and --start-from exclude each other: the model's own words and reading are taken.")
+    return model
+
+
+_READING = (
+    "unit", "tokenizer", "sentences", "no_sentence_boundaries", "blank_lines", "lowercase", "fold_numbers", "normalization", "encoding",
+    "min_count", "vocab_size", "vocabulary",
+)  # fmt: skip
+
+
 def train(
     make: Callable[..., NeuralLanguageModel],
     shape: Any,
@@ -191,10 +226,11 @@ def train(
     typed: TrainingOptions,
     *,
     unit: str | None = None,
+    start_from: NeuralLanguageModel | None = None,
 ) -> None:
     """Read the texts, train, save, and say how it went.
 
-    make : the class of the model. unit : see `TrainingOptions.reading`.
+    make : the class of the model. unit : see `TrainingOptions.reading`. start_from : of `model_to_start_from`.
     """
     import lmkit_corpora
     from lmkit.neural.trainer import JsonLinesLog
@@ -205,7 +241,7 @@ def train(
         recipe,
         min_count=typed.min_count,
         max_vocabulary_size=typed.vocab_size,
-        reading=typed.reading(spec, unit),
+        reading=typed.reading(spec, unit) if start_from is None else start_from.text_options,
         seed=typed.seed or 0,
         threads=typed.threads,
     )
@@ -233,6 +269,7 @@ def train(
             vocabulary=known,
             vectors=given,
             freeze_vectors=typed.freeze_vectors,
+            start_from=start_from,
             checkpoint=checkpoint,
             checkpoint_minutes=typed.checkpoint_minutes,
             resume=resume,

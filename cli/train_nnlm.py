@@ -21,20 +21,25 @@ class Combine(enum.StrEnum):
 @taking(training.TrainingOptions)
 def command(
     corpus: options.Corpus = None,
-    window: Annotated[int, typer.Option("--window", help="How many tokens before the next one it sees.", min=1)] = 4,
-    hidden: Annotated[int, typer.Option(help="Units of the hidden layer.", min=1)] = 200,
-    embedding: Annotated[int, typer.Option(help="Size of the word vectors.", min=1)] = 100,
+    window: Annotated[
+        int | None, typer.Option("--window", help="How many tokens before the next one it sees.", min=1, show_default="4")
+    ] = None,
+    hidden: Annotated[int | None, typer.Option(help="Units of the hidden layer.", min=1, show_default="200")] = None,
+    embedding: Annotated[int | None, typer.Option(help="Size of the word vectors.", min=1, show_default="100")] = None,
     combine: Annotated[
-        Combine, typer.Option(help="The window's vectors in order, or their average: a bag of words.")
-    ] = Combine.concatenate,
-    direct: Annotated[bool, typer.Option("--direct", help="Join word vectors to the output layer directly too.")] = False,
+        Combine | None, typer.Option(help="The window's vectors in order, or their average: a bag of words.", show_default="concatenate")
+    ] = None,
+    direct: Annotated[
+        bool | None, typer.Option("--direct/--no-direct", help="Join word vectors to the output layer directly too.", show_default="no")
+    ] = None,
     tied: Annotated[
-        bool, typer.Option("--tied", help="Output weights are the word vectors; needs --embedding as wide as --hidden.")
-    ] = False,
-    output_layer: Annotated[
-        str, typer.Option("--output", help="Output layer: full, classes, huffman, adaptive, sampled, nce, blackout.")
-    ] = "full",
-    dropout: Annotated[float, typer.Option(help="Share dropped at inputs and outputs.", min=0, max=0.99)] = 0.0,
+        bool | None,
+        typer.Option(
+            "--tied/--untied", help="Output weights are the word vectors; needs --embedding as wide as --hidden.", show_default="no"
+        ),
+    ] = None,
+    output_layer: training.OutputLayer = None,
+    dropout: Annotated[float | None, typer.Option(help="Share dropped at inputs and outputs.", min=0, max=0.99, show_default="0")] = None,
     batch: Annotated[int, typer.Option(help="Positions a batch, in random order.", min=1)] = 700,
     by_sentence: Annotated[
         bool, typer.Option("--by-sentence/--streams", help="Let windows end at the beginning of a sentence, or reach back into the last.")
@@ -49,22 +54,25 @@ def command(
     next word.
     """
     import lmkit_corpora
-    from lmkit.neural.layers.dropout import Dropout
+    from lmkit.neural.presets import changed
     from lmkit.neural.recipe import Recipe
     from lmkit.neural.window import WindowArchitecture
     from lmkit.neural.window_model import WindowLanguageModel
 
-    shape = WindowArchitecture(
+    source = training.model_to_start_from(shared, WindowLanguageModel)
+    shape = WindowArchitecture() if source is None else source.architecture
+    shape = changed(
+        shape,
         window=window,
         hidden=hidden,
         embedding=embedding,
-        combine=combine.value,
+        combine=None if combine is None else combine.value,
         direct=direct,
         tied=tied,
-        output=output_layer,
-        dropout=Dropout(input=dropout, output=dropout),
+        output=None if output_layer is None else training.parse_choice(output_layer),
+        dropout=changed(shape.dropout, input=dropout, output=dropout),
     )
     recipe = training.change_recipe(Recipe(batch=batch, steps=1), shared, text="sentences" if by_sentence else "streams")
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     target = out if out is not None else reading.MODELS_FOLDER / f"nnlm-{reading.corpus_label(spec)}.lm"
-    training.train(WindowLanguageModel, shape, recipe, spec, target, shared)
+    training.train(WindowLanguageModel, shape, recipe, spec, target, shared, start_from=source)

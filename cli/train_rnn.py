@@ -100,7 +100,10 @@ def command(
             "leave the option out, or encode whole texts from Python with lmkit.neural.layers.bidirectional."
         )
     begun = None if preset is None else get_preset(preset)
-    shape = Architecture() if begun is None else begun.architecture
+    source = training.model_to_start_from(shared, RecurrentLanguageModel)
+    if source is not None and preset is not None:
+        raise UsageError("--start-from and --preset both say what the network is; give one of them.")
+    shape = source.architecture if source is not None else Architecture() if begun is None else begun.architecture
     drop = changed(shape.dropout, input=dropout, between=dropout, output=dropout)
     drop = changed(
         drop,
@@ -135,4 +138,4 @@ def command(
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     target = out if out is not None else reading.MODELS_FOLDER / f"{shape.cell}-{reading.corpus_label(spec)}.lm"
     unit = None if begun is None or begun.unit == "word" else begun.unit
-    training.train(RecurrentLanguageModel, shape, recipe, spec, target, shared, unit=unit)
+    training.train(RecurrentLanguageModel, shape, recipe, spec, target, shared, unit=unit, start_from=source)

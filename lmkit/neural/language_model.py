@@ -19,6 +19,7 @@ from lmkit.neural import memory
 from lmkit.neural.batching import TrainingText
 from lmkit.neural.checkpoint import Checkpoint
 from lmkit.neural.recipe import Recipe
+from lmkit.neural.starting import begin_from, check_source, origin
 from lmkit.neural.trainer import Listener, Trainer
 from lmkit.neural.workers import ThreadWorkers
 from lmkit.sampling import Decoding
@@ -112,6 +113,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         vocabulary: Vocabulary | None = None,
         vectors: WordVectors | None = None,
         freeze_vectors: bool = False,
+        start_from: NeuralLanguageModel | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_minutes: float = 10.0,
         resume: bool = False,
@@ -127,6 +129,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         vocabulary : the words that the model knows; None takes those of the text. Not together with `min_count`, `max_vocabulary_size`.
         vectors : word vectors that the embedding begins with; words that they don't know begin at random.
         freeze_vectors : the embedding is not trained further.
+        start_from : a model of the same kind and sizes that the weights are taken from. Its vocabulary and reading are kept where none are
+            given; loss, dropout, recipe and text may be others.
         checkpoint : file that the training is kept in every `checkpoint_minutes`, and on Ctrl-C. It is left there: delete it once
             the model is saved.
         resume : go on from `checkpoint`.
@@ -135,12 +139,14 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         Raises
         ------
         InputError : if the text can't be read or is too short.
-        UsageError : if this machine's memory is too small, or the checkpoint is of another training.
+        UsageError : if this machine's memory is too small, the checkpoint is of another training, or `start_from` does not fit.
         DivergenceError : if training diverges; `checkpoint` keeps what was good.
         """
         recipe = self._recipe
         threads = ThreadWorkers(self.threads).count
-        encoded = as_corpus(corpus, self.reading or TextOptions())
+        if start_from is not None and vocabulary is None:
+            vocabulary = start_from.vocabulary
+        encoded = as_corpus(corpus, self.reading or (start_from.text_options if start_from is not None else TextOptions()))
         vocabulary = self._choose_vocabulary(encoded, vocabulary)
         text = TrainingText.of(encoded, vocabulary)
         held_out = None if valid is None else TrainingText.of(as_corpus(valid, encoded.options), vocabulary)
@@ -152,11 +158,16 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self.network_ = self.network_class(self._shape, counts, excluded, self.seed)
         self.counts_ = counts
         self.excluded_: tuple[int, ...] = excluded
-        self._vectors_note = ""
+        self._origin, self._beginning_notes = None, list[str]()
+        if start_from is not None:
+            check_source(start_from, self.kind, vocabulary, excluded)
+            self._beginning_notes += begin_from(self.network_, start_from.network_)
+            self._origin = origin(start_from)
         if vectors is not None:
             found = self.network_.embedding.start_from(vocabulary, vectors, freeze_vectors)
-            self._vectors_note = f"{found:,} of {len(vocabulary) - 3:,} words began with the given vectors" + (
-                ", which were not trained further." if freeze_vectors else "."
+            self._beginning_notes.append(
+                f"{found:,} of {len(vocabulary) - 3:,} words began with the given vectors"
+                + (", which were not trained further." if freeze_vectors else ".")
             )
         self._adopt(vocabulary, encoded.options)
         store = None
@@ -216,6 +227,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
             "corpus": {"sha256": corpus.sha256, "tokens": len(corpus)},
             "seed": self.seed,
             "threads": threads,
+            **({} if self._origin is None else {"started_from": self._origin}),
         }
 
     def _adopt(self, vocabulary: Vocabulary, options: TextOptions) -> None:
@@ -224,9 +236,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
     def _describe(self, corpus: EncodedCorpus, recipe: Recipe, threads: int, result: Any) -> None:
         """The notes and the model card."""
         self.history_ = result.history
-        self.notes_ = list(corpus.notes)
-        if self._vectors_note:
-            self.notes_.append(self._vectors_note)
+        self.notes_ = [*corpus.notes, *self._beginning_notes]
         if self.counts_[self.vocabulary_.UNK] == 0 and corpus.options.is_word_level:
             self.notes_.append(
                 "No word of the training text is unknown, so nothing was learnt of <unk>, as which unknown words are scored; "
@@ -247,6 +257,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
             "training": {"steps": result.step, "epochs": result.epoch, "seconds": result.seconds, "best_valid_perplexity": result.best},
             "history": result.history,
             "notes": self.notes_,
+            **({} if self._origin is None else {"started_from": self._origin}),
         }
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------

@@ -176,3 +176,37 @@ def test_texts_from_a_beam_many_texts_and_words_as_they_come(run, fails, trained
     assert "--length-penalty" in fails("generate", trained, "--length-penalty", 0.5, code=2)
     assert "--min-tokens" in fails("generate", trained, "--min-tokens", 9, "--max-tokens", 3, code=2)
     assert "--stream" in fails("generate", trained, "--stream", "--json", code=2)
+
+
+def test_a_training_begins_with_the_weights_of_a_model(run, trained: Path, text: Path, other_text: Path, tmp_path: Path) -> None:
+    target = tmp_path / "further.lm"
+    options = ["--valid", other_text, "--epochs", 1, "--batch", 4, "--seed", 2, "--threads", 1, "--out", target]
+    outcome = run("train-rnn", text, "--start-from", trained, "--output", "sampled:samples=5", *options, "--json")
+    assert outcome.code == 0, outcome.err
+    before = run("info", trained, "--json").json
+    assert outcome.json["architecture"]["hidden"] == before["architecture"]["hidden"] == 12
+    assert outcome.json["architecture"]["output"]["name"] == "sampled"
+    assert outcome.json["started_from"]["seed"] == 1
+    assert outcome.json["vocabulary_hash"] == before["vocabulary_hash"]
+    assert outcome.json["validation"]["perplexity"] < before["training"]["best_valid_perplexity"]
+
+
+def test_a_window_net_begins_with_the_weights_of_another(run, fails, trained: Path, text: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.lm", tmp_path / "b.lm"
+    assert run("train-nnlm", text, "--window", 3, "--hidden", 8, "--embedding", 6, "--epochs", 1, "--out", first).code == 0
+    assert run("train-nnlm", text, "--start-from", first, "--epochs", 1, "--out", second).code == 0
+    assert run("info", second, "--json").json["architecture"] == run("info", first, "--json").json["architecture"]
+    assert "goes on from a WindowLanguageModel" in fails("train-nnlm", text, "--start-from", trained, code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--lowercase"], "--lowercase and --start-from exclude each other"),
+        (["--min-count", 2], "--min-count and --start-from exclude each other"),
+        (["--preset", "fast-cpu"], "--start-from and --preset"),
+        (["--hidden", 13], "give it the same layers and sizes"),
+    ],
+)
+def test_what_contradicts_the_model_to_start_from(fails, trained: Path, text: Path, tmp_path: Path, words: list, sentence: str) -> None:
+    assert sentence in fails("train-rnn", text, "--start-from", trained, *words, "--out", tmp_path / "m.lm", "--quiet", code=2)
