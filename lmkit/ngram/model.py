@@ -481,10 +481,9 @@ class NgramLanguageModel(Estimator):
         return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     def _state_after(self, prompt: str) -> np.ndarray:
-        state = self.initial_state(1)
-        for token_id in self.vocabulary_.lookup(encode_prompt(prompt, self.text_options_)):
-            state = self.advance(state, [int(token_id)])
-        return state
+        begin = [Vocabulary.BOS] if self.text_options.sentence_boundaries else []
+        ids = self.vocabulary_.lookup(encode_prompt(prompt, self.text_options_))
+        return np.asarray(self.trie_.state_of([*begin, *ids]))[np.newaxis]
 
     # -- forms -----------------------------------------------------------------------------------------------------------------------------
 

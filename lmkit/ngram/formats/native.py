@@ -12,6 +12,7 @@ from lmkit.errors import FormatError
 from lmkit.ngram.querying import backoff
 from lmkit.ngram.querying._kernels_query import ROOT
 from lmkit.ngram.querying.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
+from lmkit.ngram.querying.bounds import BlockBounds
 from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.text.vocabulary import Vocabulary
 
@@ -30,6 +31,7 @@ def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, 
             "trie.word": trie.word,
             "trie.nodes": _as_columns(trie.nodes),
             "trie.leaves": _as_columns(trie.leaves),
+            "trie.bounds": trie.bounds,
         }
     write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()}, header_multiple=HEADER_MULTIPLE)
 
@@ -50,13 +52,14 @@ class NativeWriter:
         total, self._below = int(order_start[-1]), int(order_start[-2])
         self._node, self._leaf = (WIDE_NODE, WIDE_LEAF) if total >= backoff.NARROW_LIMIT else (NODE, LEAF)
         column = np.dtype(np.int64 if total >= backoff.NARROW_LIMIT else np.int32)
-        self._others = {"trie.order_start": order_start, **vocabulary.to_tensors()}
+        self._bounds = BlockBounds(order_start)
+        self._others = {"trie.order_start": order_start, "trie.bounds": self._bounds.values, **vocabulary.to_tensors()}
         shapes = {
             "trie.order_start": (order_start.dtype, order_start.shape),
             "trie.word": (np.dtype(np.uint32), (total,)),
             "trie.nodes": (column, (self._below + 1, self._node.itemsize // column.itemsize)),
             "trie.leaves": (column, (total - self._below, self._leaf.itemsize // column.itemsize)),
-        }
+        }  # in the order of write_native
         shapes |= {name: (tensor.dtype, tensor.shape) for name, tensor in self._others.items() if name not in shapes}
         self._writer = ContainerWriter(file, KIND, metadata, shapes, header_multiple=HEADER_MULTIPLE)
 
@@ -65,6 +68,7 @@ class NativeWriter:
 
     def put(self, start: int, words: np.ndarray, records: np.ndarray) -> None:
         self._writer.write("trie.word", start * words.itemsize, words)
+        self._bounds.add(start, records["log10_prob"])
         if start < self._below:
             self._writer.write("trie.nodes", start * records.itemsize, records)
         else:
@@ -84,7 +88,7 @@ class NativeWriter:
         nodes, leaves = (
             tensors[name].reshape(-1).view(record) for name, record in (("trie.nodes", self._node), ("trie.leaves", self._leaf))
         )
-        return BackoffTrie(tensors["trie.word"], nodes, leaves, tensors["trie.order_start"])
+        return BackoffTrie(tensors["trie.word"], nodes, leaves, tensors["trie.order_start"], stored_bounds=tensors["trie.bounds"])
 
 
 def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabulary]:
@@ -109,6 +113,7 @@ def read_trie(container: Container) -> BackoffTrie:
         leaves=_as_records(container, "trie.leaves", LEAF, WIDE_LEAF),
         order_start=container.array("trie.order_start", np.int64, ndim=1),
         where=str(container.path),
+        stored_bounds=container.array("trie.bounds", np.float32, ndim=1) if "trie.bounds" in container else None,
     )
 
 

@@ -1,11 +1,9 @@
 """Kernels that list and draw next words in time proportional to a context's successors, not to the vocabulary.
 
-name            dtype    shape    what
-by_probability  int64    (U,)     word ids by falling unigram probability, without <s>
-cumulative      float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many
-                                  children
-bounds          float32  (T/64+1,) upper bound of the log10 probabilities of each 64 nodes; 0, which is always one, until they have been
-                                  read for the first time, by whichever call
+name        dtype    shape    what
+cumulative  float64  (C,)     running sum of the linear probabilities of nodes 0..C-1: the lowest orders, whose contexts have many children
+bounds      float32  (B,)     highest log10 probability of each 64 nodes; nodes from 64 B on have none
+coarse      float32  (B/64,)  highest of each 64 bounds
 
 The trie's arrays are those of `_kernels_query.py`. Plain twin: `next_word_distribution` there, over the whole vocabulary.
 """
@@ -17,19 +15,17 @@ import numpy as np
 from lmkit._jit import kernel
 from lmkit.ngram.querying._kernels_query import DAMAGED, children, find_child, link_of, log10_prob_of, order_of, step
 
-BOUND_BITS = 6  # a bound for each 2^6 nodes
+BLOCK_BITS = 6  # a bound for each 2^6 nodes
+COARSE_BITS = 12
 
 
 @kernel
-def top_successors(state, wanted, excluded, vocabulary_size, by_probability, bounds, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
+def top_successors(state, wanted, excluded, vocabulary_size, bounds, coarse, word, nodes, leaves, order_start):  # type: ignore[no-untyped-def]
     """The `wanted` most probable words after a state: (ids int64, log10 p float64, n-gram lengths int8, damaged), most probable first.
 
-    A word's probability is that of the longest context that lists it. So contexts are read from the longest down, and what would enter
-    the result from a shorter one is first looked up in the longer ones; few words get that far. At the empty context words are taken by
-    falling unigram probability until no further one can enter. Among equals the lower id comes first. excluded : a word id that is left
-    out (<s>).
-
-    Of contexts that have many children, such as those of a frequent word, whole blocks are passed over by their bounds.
+    A word's probability is that of the longest context that lists it. So contexts are read from the longest down to the empty one, whose
+    list is the vocabulary, and what would enter the result from a shorter one is first looked up in the longer ones; few words get that
+    far. Among equals the lower id comes first. excluded : a word id that is left out (<s>).
     """
     ids = np.full(wanted, -1, np.int64)
     values = np.full(wanted, -np.inf, np.float64)
@@ -39,42 +35,49 @@ def top_successors(state, wanted, excluded, vocabulary_size, by_probability, bou
     paid = 0.0
     damaged = False
     chain[0] = state
-    while chain[depth] >= 0:
-        if depth + 2 > len(order_start):  # more contexts than orders
-            return ids, values, lengths, True
+    while True:
         context = chain[depth]
-        low, high = children(context, word, nodes)
-        damaged |= high < 0
+        low, high = np.int64(0), np.int64(vocabulary_size)
+        if context >= 0:
+            low, high = children(context, word, nodes)
+            damaged |= high < 0
         order = order_of(context, order_start) + 1
-        start = low
-        while start < high:
-            block = start >> BOUND_BITS
-            stop = min((block + 1) << BOUND_BITS, high)
-            if bounds[block] + paid >= values[-1]:
-                highest = -np.inf
-                for node in range(start, stop):
-                    log10 = log10_prob_of(node, nodes, leaves)
-                    highest = max(highest, log10)
-                    value = log10 + paid
-                    if value >= values[-1]:
-                        successor = np.int64(word[node])
-                        damaged |= successor >= vocabulary_size
-                        if successor != excluded and not _listed(successor, chain, depth, word, nodes):
-                            _insert(successor, value, order, ids, values, lengths)
-                if stop - start == 1 << BOUND_BITS:
-                    bounds[block] = highest
-            start = stop
-        paid += nodes[context].log10_bow
+        node = low
+        while node < high:
+            node, stop = _next_block(node, high, paid, values[-1], bounds, coarse)
+            while node < stop:
+                value = log10_prob_of(node, nodes, leaves) + paid
+                if value >= values[-1]:
+                    successor = np.int64(word[node])
+                    damaged |= successor >= vocabulary_size
+                    if successor != excluded and not _listed(successor, chain, depth, word, nodes):
+                        _insert(successor, value, order, ids, values, lengths)
+                node += 1
+        if context < 0:
+            return ids, values, lengths, damaged or context == DAMAGED
         depth += 1
+        if depth == len(chain):  # more contexts than orders
+            return ids, values, lengths, True
+        paid += nodes[context].log10_bow
         chain[depth] = link_of(context, nodes, leaves)
-    damaged |= chain[depth] == DAMAGED
-    for successor in by_probability:
-        value = log10_prob_of(successor, nodes, leaves) + paid
-        if value < values[-1]:
-            break
-        if not _listed(successor, chain, depth, word, nodes):
-            _insert(successor, value, 1, ids, values, lengths)
-    return ids, values, lengths, damaged
+
+
+@kernel
+def _next_block(node, high, paid, least, bounds, coarse):  # type: ignore[no-untyped-def]
+    """(first, stop) of the next nodes from `node` on, below `high`, of which one may reach `least` with `paid` added; (high, high) if there
+    are none."""
+    bounded = len(bounds) << BLOCK_BITS
+    while node < min(high, bounded):
+        block = node >> COARSE_BITS
+        if coarse[block] + paid < least:
+            node = min((block + 1) << COARSE_BITS, bounded)
+            continue
+        block = node >> BLOCK_BITS
+        stop = (block + 1) << BLOCK_BITS
+        if not bounds[block] + paid < least:
+            return node, min(stop, high)
+        node = stop
+    return min(node, high), high
 
 
 @kernel

@@ -15,6 +15,7 @@ from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.querying import _kernels_query as kernels
 from lmkit.ngram.querying import _kernels_scoring as scoring
 from lmkit.ngram.querying import layout
+from lmkit.ngram.querying.bounds import BlockBounds
 from lmkit.ngram.smoothing.base import Estimates
 
 NODE = np.dtype([("log10_prob", "<f4"), ("log10_bow", "<f4"), ("first_child", "<i4"), ("link", "<i4")])
@@ -33,21 +34,21 @@ _SEGMENTS_A_TASK = 4096
 
 @dataclasses.dataclass(eq=False)
 class BackoffTrie:
-    """All n-grams of a model. The arrays are described at the head of `_kernels_query.py`; they may be memory-mapped and read-only."""
+    """All n-grams of a model. The arrays are described at the head of `_kernels_query.py`; they may be memory-mapped and read-only.
+
+    stored_bounds : what `bounds` gives, if a file has it; None to have them computed when they are first asked for.
+    """
 
     word: np.ndarray
     nodes: np.ndarray
     leaves: np.ndarray
     order_start: np.ndarray
     where: str = "the model"
+    stored_bounds: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in (
-            "word",
-            "nodes",
-            "leaves",
-            "order_start",
-        ):  # read-only, so that kernels meet one type whether the arrays come from a file or not
+        # read-only, so that kernels meet one type whether the arrays come from a file or not
+        for name in ("word", "nodes", "leaves", "order_start"):
             view = getattr(self, name).view()
             view.flags.writeable = False
             setattr(self, name, view)
@@ -128,6 +129,16 @@ class BackoffTrie:
     def link(self) -> np.ndarray:
         """int (T,): longest proper suffix that is a state, of every node; a copy."""
         return np.concatenate([self.nodes["link"][:-1], self.leaves["link"]])
+
+    @functools.cached_property
+    def bounds(self) -> np.ndarray:
+        """float32 (B,): the highest log10 probability of every 64 nodes of the lowest orders, see `BlockBounds`."""
+        if self.stored_bounds is not None:
+            return self.stored_bounds
+        computed = BlockBounds(self.order_start)
+        computed.add(0, self.nodes["log10_prob"][:-1])
+        computed.add(len(self.nodes) - 1, self.leaves["log10_prob"])
+        return computed.values
 
     @property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -275,6 +286,8 @@ class BackoffTrie:
                 and bool((np.diff(starts) >= 0).all())
             )
         )
+        stored = self.stored_bounds
+        self._refuse_if(stored is not None and stored.shape != BlockBounds(starts).values.shape)
 
     def check(self, vocabulary_size: int) -> None:
         """Raise FormatError unless every node's words, children and links are sound. Reads the whole model."""

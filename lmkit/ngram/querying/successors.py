@@ -11,6 +11,7 @@ from lmkit.ngram.querying import _kernels_successors as kernels
 from lmkit.ngram.querying._kernels_query import ROOT, is_state
 from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
+from lmkit.text.vocabulary import frozen
 
 _CUMULATED_ORDERS = 3
 """Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the
@@ -24,8 +25,8 @@ def index_of(trie: BackoffTrie | CompactTrie, vocabulary_size: int, begin_id: in
 
 
 class Successors:
-    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: 16 bytes a word, 8 a node of the
-    lowest orders, and a float for every 64 nodes.
+    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: for lists a float for every 4,096 nodes
+    of the lowest orders, for draws 8 bytes for each of these nodes.
 
     Parameters
     ----------
@@ -40,14 +41,11 @@ class Successors:
         self.begin_id = begin_id
 
     @functools.cached_property
-    def _unigrams(self) -> np.ndarray:
-        records = self.trie.nodes[:-1] if self.trie.order > 1 else self.trie.leaves
-        return np.array(records["log10_prob"][: self.vocabulary_size])
-
-    @functools.cached_property
-    def _by_probability(self) -> np.ndarray:
-        order = np.argsort(-self._unigrams, kind="stable")
-        return order[order != self.begin_id].astype(np.int64)
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The trie's bounds, and the highest of each so many of them."""
+        fine = frozen(self.trie.bounds)
+        borders = np.arange(0, len(fine), 1 << kernels.COARSE_BITS - kernels.BLOCK_BITS)
+        return fine, np.maximum.reduceat(fine, borders) if len(fine) else np.empty(0, np.float32)
 
     @functools.cached_property
     def _cumulative(self) -> np.ndarray:
@@ -58,21 +56,15 @@ class Successors:
         linear[self.begin_id] = 0.0
         return np.cumsum(linear, out=linear)
 
-    @functools.cached_property
-    def _bounds(self) -> np.ndarray:
-        """The kernel fills it in as it goes, so that a first call costs no more than it must; until then its pages take no memory."""
-        return np.zeros((len(self.trie.word) >> kernels.BOUND_BITS) + 1, np.float32)
-
     def top(self, state: int | np.integer, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The most probable words after a state: ids int64, log10 probabilities float64, n-gram lengths int8, at most `count`, most
         probable first.
 
-        The first call for a context takes time that grows with the number of words seen after it and its shorter forms, later ones a
-        fraction of it. Words with probability 0 are not listed.
+        Words with probability 0 are not listed.
         """
         arrays = (self.trie.word, self.trie.nodes, self.trie.leaves, self.trie.order_start)
         ids, values, lengths, damaged = kernels.top_successors(
-            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, self._by_probability, self._bounds, *arrays
+            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, *self._bounds, *arrays
         )
         if damaged:
             raise FormatError(
