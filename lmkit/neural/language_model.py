@@ -18,6 +18,7 @@ from lmkit.events import ScoredEvents
 from lmkit.neural import memory
 from lmkit.neural.batching import TrainingText
 from lmkit.neural.checkpoint import Checkpoint
+from lmkit.neural.output_layer import allow_training
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.starting import begin_from, check_source, origin
 from lmkit.neural.trainer import Listener, Trainer
@@ -381,6 +382,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
             return tensor
 
         self.network_.load_tensors(read)
+        allow_training(self.network_.output, len(vocabulary), self.excluded_)
         for name in ("architecture", "vocabulary_hash"):
             metadata.pop(name, None)
         self.metadata_ = metadata

@@ -33,6 +33,13 @@ def output_from(given: Any, request: OutputRequest) -> OutputLayer:
     return make_output(options.pop("name"), request, **options)
 
 
+def allow_training(layer: OutputLayer, vocabulary_size: int, excluded: tuple[int, ...]) -> None:
+    """Undo in a layer read from a file what `output_tensors` did: a bias of -1e30 is no weight to go on training from."""
+    for parameter in layer.parameters:
+        if parameter.name == "decoder.bias" and len(parameter.value) == vocabulary_size:
+            parameter.value[list(excluded)] = 0
+
+
 def output_tensors(layer: OutputLayer, vocabulary_size: int, excluded: tuple[int, ...]) -> dict[str, np.ndarray]:
     """The layer's own parameters by name, for a file.
 

@@ -196,7 +196,7 @@ class Trainer:
         return self.recipe.learning_rate * max(self._schedule.rate(min(progress, 1.0)), 1e-9)
 
     def _check(self, loss: float, norm: float, rate: float) -> None:
-        """Stop before an update that would spoil the weights."""
+        """Stop before an update that would spoil the weights. Raises DivergenceError."""
         if math.isfinite(loss):
             self._recent = loss if self._recent is None else self._recent + (loss - self._recent) / min(_RECENT, self.state.step + 1)
         if math.isfinite(loss) and math.isfinite(norm):
@@ -205,11 +205,14 @@ class Trainer:
             what = f"The loss has stayed near {self._recent:.1f} nats a token, far above that of guessing ({self._chance:.1f}),"
         else:
             what = f"The loss or the gradient is no number any more (loss {loss:g}, norm of the gradient {norm:g})"
+        raise self._divergence(what, rate)
+
+    def _divergence(self, what: str, rate: float) -> DivergenceError:
         advice = "lower --learning-rate" + ("" if self.recipe.clip is not None else ", or bound the gradient with --clip 1")
         kept = ""
         if self._checkpoint is not None and self._checkpoint.path.exists():
             kept = f" The last good checkpoint is kept in {self._checkpoint.path}: with --resume training goes on from there."
-        raise DivergenceError(f"{what} at step {self.state.step:,} with learning rate {rate:g}: training diverged; {advice}.{kept}")
+        return DivergenceError(f"{what} at step {self.state.step:,} with learning rate {rate:g}: training diverged; {advice}.{kept}")
 
     # -- validation ------------------------------------------------------------------------------------------------------------------------
 
@@ -287,8 +290,9 @@ class Trainer:
         """Write the checkpoint of the batch ahead. carried : the state that it goes on from."""
         if self._checkpoint is None:
             return
-        if not all(np.abs(value).max() < _ABSURD for value in self._values.values()):  # also where it is no number
-            self._check(math.nan, math.nan, self.recipe.learning_rate)
+        for name, value in self._values.items():
+            if not (largest := np.abs(value).max()) < _ABSURD:  # also where it is no number
+                raise self._divergence(f"A weight of {name!r} has grown to {largest:g}", self.recipe.learning_rate)
         self.state.seconds = self._saved = self._clock()
         groups = {"parameters": self._values, "carried": carried, "optimizer": self._optimizer.state()}
         self._checkpoint.save(self.state, groups, {"schedule": self._schedule.state(), "recent": self._recent})

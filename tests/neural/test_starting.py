@@ -77,6 +77,16 @@ def test_words_and_reading_are_the_models_own(source: RecurrentLanguageModel) ->
     assert begun.text_options == source.text_options
 
 
+@pytest.mark.parametrize("output", ["full", "sampled", "nce", "blackout"])
+def test_a_model_from_a_file_can_be_trained_and_kept(source: RecurrentLanguageModel, tmp_path: Path, output: str) -> None:
+    shape = dataclasses.replace(SHAPE, output=output)
+    fitted(shape).save(tmp_path / "m.lm")
+    opened = lmkit.load(tmp_path / "m.lm")
+    begun = fitted(shape, start_from=opened, checkpoint=tmp_path / "c", checkpoint_minutes=0)
+    assert (tmp_path / "c").exists()
+    assert all(np.abs(value).max() < 100 for value in values(begun).values())
+
+
 def test_the_card_says_what_it_began_from(source: RecurrentLanguageModel, tmp_path: Path) -> None:
     begun = fitted(recipe=STILL, seed=7, start_from=source)
     begun.save(tmp_path / "m.lm")
