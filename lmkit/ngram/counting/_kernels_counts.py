@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit._jit import kernel
-from lmkit.numeric._kernels_find import FOUND_AMONG, place_of
+from lmkit._jit import inlined, kernel
+from lmkit.numeric._kernels_find import LINE_WORDS, place_in_line
 from lmkit.numeric._kernels_machine import prefetch
 
 NONE = np.uint32(0xFFFFFFFF)
 _AHEAD = 24  # contexts between asking for a cache line and needing it
+_NEARBY = 128  # words that are looked through line by line; halving what is left costs a misprediction a step
 
 
 @kernel
@@ -44,7 +45,8 @@ def link_children(start, stop, suffix_low, suffix_high, first_child, context_suf
     """Fill `suffixes` for the children of contexts start..stop whose own suffix lies in suffix_low..suffix_high.
 
     The suffix of "context word" is the child with that word of the context's suffix. Both lists of children are sorted and one holds the
-    other, so each search begins where the last one ended. `_below` are the arrays of the context's suffix and of its children.
+    other, so each search begins where the last one ended, and needs no bound. `_below` are the arrays of the context's suffix and of its
+    children.
     """
     for context in range(start, stop):
         far, near = context + _AHEAD, context + _AHEAD // 2
@@ -56,31 +58,39 @@ def link_children(start, stop, suffix_low, suffix_high, first_child, context_suf
         low, high = np.int64(first_child[context]), np.int64(first_child[context + 1])
         if low == high or not suffix_low <= suffix < suffix_high:
             continue
-        at, end = np.int64(first_child_below[suffix]), np.int64(first_child_below[suffix + 1])
-        if high - low == end - at:  # the same words
-            for ngram in range(low, high):
-                suffixes[ngram] = at + ngram - low
-            continue
+        at = np.int64(first_child_below[suffix])
         for ngram in range(low, high):
             word = words[ngram]
-            step = np.int64(FOUND_AMONG)
-            while at + step < end and words_below[at + step] <= word:
-                at += step
-                step += step
-            upper = min(at + step, end)
-            while upper - at > FOUND_AMONG:
-                middle = (at + upper) >> 1
-                if words_below[middle] <= word:
-                    at = middle
-                else:
-                    upper = middle
-            if at + FOUND_AMONG <= len(words_below):
-                at += place_of(words_below, at, word)
-            else:
-                while words_below[at] < word:
-                    at += 1
-            suffixes[ngram] = at
-            at += 1
+            nearby = at + _NEARBY
+            place = place_in_line(words_below, at, word)
+            while place < 0 and at < nearby:
+                at -= place
+                place = place_in_line(words_below, at, word)
+            if place < 0:
+                at = _leap(words_below, at, np.int64(first_child_below[suffix + 1]), word)
+                place = place_in_line(words_below, at, word)
+                while place < 0:
+                    at -= place
+                    place = place_in_line(words_below, at, word)
+            suffixes[ngram] = at + place
+            at += place + 1
+
+
+@inlined
+def _leap(words, at, end, word):
+    """A place from `at` on, at most a line in front of the word, which is among the rising words[at:end]; by steps that double."""
+    step = np.int64(LINE_WORDS)
+    while at + step < end and words[at + step] <= word:
+        at += step
+        step += step
+    upper = min(at + step, end)
+    while upper - at > LINE_WORDS:
+        middle = (at + upper) >> 1
+        if words[middle] <= word:
+            at = middle
+        else:
+            upper = middle
+    return at
 
 
 @kernel
