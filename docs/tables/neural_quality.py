@@ -76,6 +76,17 @@ RUNS: dict[str, Run] = {
         "LSTM 1x400, tied, 8 epochs",
         "train-rnn --preset fast-cpu",
     ),
+    "wikitext2-elman": Run(
+        "WikiText-2",
+        "Elman 1x400, tied, 5 epochs",
+        "train-rnn --cell elman --layers 1 --hidden 400 --tied --output sampled:samples=1024 --dropout-input 0.2 --dropout-output 0.35 "
+        "--variational --learning-rate 0.0015 --epochs 5",
+    ),
+    "wikitext2-window": Run(
+        "WikiText-2",
+        "window of 5, 400 units, tied, 4 epochs",
+        "train-nnlm --window 5 --embedding 400 --hidden 400 --tied --output sampled --dropout 0.3 --learning-rate 0.002 --epochs 4",
+    ),
     "shakespeare-512": Run(
         "Tiny Shakespeare, by characters",
         "LSTM 1x512, 12 epochs",
