@@ -31,6 +31,10 @@ if numba.config.DISABLE_JIT:
         """uint64 whose bit i says whether array[index + i] is this value, for the 16 entries of a uint32 array from index on."""
         return np.uint64(int(np.packbits(array[index : index + 16] == value, bitorder="little").view(np.uint16)[0]))
 
+    def words_at_most(array, index, value):
+        """As `equal_words`, for being this value or below."""
+        return np.uint64(int(np.packbits(array[index : index + 16] <= value, bitorder="little").view(np.uint16)[0]))
+
 else:
     from llvmlite import ir
     from numba.core import cgutils, types
@@ -84,7 +88,7 @@ else:
 
         return types.float32(types.uint32), generate
 
-    def _equal(builder, context, array_type, array, place, value, width, count):  # type: ignore[no-untyped-def]
+    def _compare(builder, context, array_type, array, place, relation, value, width, count):  # type: ignore[no-untyped-def]
         """Compare `count` entries of `width` bits from a place on with a value: one bit each."""
         values = context.make_array(array_type)(context, builder, array)
         vector = ir.VectorType(ir.IntType(width), count)
@@ -93,7 +97,7 @@ else:
         first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), count), [ir.Constant(ir.IntType(32), 0)] * count)
         splat = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), everywhere)
-        return builder.bitcast(builder.icmp_unsigned("==", block, splat), ir.IntType(count))
+        return builder.bitcast(builder.icmp_unsigned(relation, block, splat), ir.IntType(count))
 
     @intrinsic
     def equal_mask(typing_context, array, index, byte):  # type: ignore[no-untyped-def]
@@ -103,7 +107,7 @@ else:
             array_type, index_type, byte_type = signature.args
             place = context.cast(builder, arguments[1], index_type, types.intp)
             wanted = context.cast(builder, arguments[2], byte_type, types.uint8)
-            return _equal(builder, context, array_type, arguments[0], place, wanted, 8, 64)
+            return _compare(builder, context, array_type, arguments[0], place, "==", wanted, 8, 64)
 
         return types.uint64(array, index, byte), generate
 
@@ -115,6 +119,18 @@ else:
             array_type, index_type, value_type = signature.args
             place = context.cast(builder, arguments[1], index_type, types.intp)
             wanted = context.cast(builder, arguments[2], value_type, types.uint32)
-            return builder.zext(_equal(builder, context, array_type, arguments[0], place, wanted, 32, 16), ir.IntType(64))
+            return builder.zext(_compare(builder, context, array_type, arguments[0], place, "==", wanted, 32, 16), ir.IntType(64))
+
+        return types.uint64(array, index, value), generate
+
+    @intrinsic
+    def words_at_most(typing_context, array, index, value):  # type: ignore[no-untyped-def]
+        """As `equal_words`, for being this value or below."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            array_type, index_type, value_type = signature.args
+            place = context.cast(builder, arguments[1], index_type, types.intp)
+            wanted = context.cast(builder, arguments[2], value_type, types.uint32)
+            return builder.zext(_compare(builder, context, array_type, arguments[0], place, "<=", wanted, 32, 16), ir.IntType(64))
 
         return types.uint64(array, index, value), generate

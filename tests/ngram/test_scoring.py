@@ -8,7 +8,8 @@ import pytest
 import lmkit
 from lmkit.errors import FormatError
 from lmkit.ngram.querying import _kernels_scoring as kernels
-from lmkit.numeric._kernels_machine import equal_words
+from lmkit.ngram.querying.backoff import BackoffTrie
+from lmkit.numeric._kernels_machine import equal_words, words_at_most
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,32 @@ def test_wide_contexts_give_what_stepping_gives(model: lmkit.NgramLanguageModel)
     rng = np.random.default_rng(6)
     lines = [" ".join(f"w{word}" for word in rng.integers(1, 420, length)) for length in (9, 1, 30, 4, 4, 17) * 6]
     expected = np.concatenate([stepped(model, line) for line in lines])
-    for _ in range(2):  # the second time with the samples that the first one left
-        assert model.score(lines).log_probabilities.tolist() == expected.tolist()
-    samples = trie._samples
-    read = np.flatnonzero(samples)
-    assert len(read)
-    assert samples[read].tolist() == trie.word[read << kernels.SAMPLE_BITS].tolist()
+    assert model.score(lines).log_probabilities.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("children", [17, 256, 257, 5000, 70_000])
+def test_any_word_is_found_behind_a_context_of_any_width(children: int) -> None:
+    """One context, <s>, whose children begin anywhere between two samples; every third word is not among them."""
+    rng = np.random.default_rng(children)
+    size = 2 * children + 10
+    for shift in (0, 1, 15):
+        words = np.sort(rng.choice(np.arange(3, size), children, replace=False))
+        first = np.full(size + 1, 0)
+        first[2:] = children + shift
+        first[0] = 0
+        first[1] = shift  # <unk> has some, too, so that the others begin behind them
+        levels = [np.arange(size), np.concatenate([np.arange(3, 3 + shift), words])]
+        probabilities = [-1 - np.arange(size) / size, -np.linspace(2, 3, children + shift)]
+        trie = BackoffTrie.from_levels(levels, [first], [own.astype(np.float32) for own in probabilities], [np.full(size, -0.5)])
+        asked = np.concatenate([words[:: max(children // 500, 1)], words[[0, -1]], rng.integers(3, size, 500)]).astype(np.int32)
+        offsets = np.arange(len(asked) + 1)
+        log_prob, hit_length, _ = trie.score(asked, offsets, 1, ends=False)
+        place = np.searchsorted(words, asked)
+        found = words[np.minimum(place, children - 1)] == asked
+        assert 0 < np.count_nonzero(found) < len(asked)
+        assert hit_length.tolist() == np.where(found, 2, 1).tolist()
+        wanted = np.where(found, trie.leaves["log10_prob"][shift + place * found], probabilities[0][asked] - 0.5)
+        np.testing.assert_allclose(log_prob, wanted * np.log(10), rtol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1, kernels.LANES - 1, kernels.LANES, kernels.LANES + 1, 3 * kernels.LANES])
@@ -62,6 +83,10 @@ def test_damaged_records_are_refused(model: lmkit.NgramLanguageModel, field: str
 
 def test_sixteen_words_are_compared_at_once() -> None:
     array = np.arange(40, dtype=np.uint32) % 7
-    compare = lmkit._jit.kernel(lambda array, at, value: equal_words(array, at, value))
+    compare = lmkit._jit.kernel(lambda array, at, value: (equal_words(array, at, value), words_at_most(array, at, value)))
     for at in (0, 3, 24):
-        assert int(compare(array, at, 5)) == sum(1 << i for i in range(16) if array[at + i] == 5)
+        equal, at_most = compare(array, at, 5)
+        assert int(equal) == sum(1 << i for i in range(16) if array[at + i] == 5)
+        assert int(at_most) == sum(1 << i for i in range(16) if array[at + i] <= 5)
+    array[7] = 2**32 - 1
+    assert int(compare(array, 0, 2**31)[1]) == 0xFFFF ^ 1 << 7

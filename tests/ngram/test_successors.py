@@ -15,7 +15,7 @@ from lmkit import NgramLanguageModel, TextOptions, load
 from lmkit._container import read_container, write_container
 from lmkit.errors import FormatError
 from lmkit.ngram.querying import successors as module
-from lmkit.ngram.querying.bounds import BlockBounds
+from lmkit.ngram.querying.landmarks import Landmarks
 from lmkit.text.vocabulary import Vocabulary
 
 LONGER = random_sentences(21, 2000, 300, 12)
@@ -95,31 +95,36 @@ def test_it_works_on_a_mapped_file(model: NgramLanguageModel, tmp_path: Path) ->
     assert again.sample(5, rng=3) == model.sample(5, rng=3)
 
 
-def test_bounds_are_the_highest_of_each_block_however_they_come(model: NgramLanguageModel) -> None:
+def test_landmarks_are_the_same_however_they_come(model: NgramLanguageModel) -> None:
     trie = model.trie_
     log10, stop = trie.log10_prob, int(trie.order_start[3])
     expected = log10[: stop // 64 * 64].reshape(-1, 64).max(axis=1)
     assert len(expected) > 20
-    assert trie.bounds.tolist() == expected.tolist()
-    pieces = BlockBounds(trie.order_start)
+    samples = [*trie.word[::16].tolist(), *[0] * 17][: len(log10) // 16 + 17]
+    assert trie.landmarks.bounds.tolist() == expected.tolist()
+    assert trie.landmarks.samples.tolist() == samples
+    pieces = Landmarks.room_for(trie.order_start)
     borders = [0, 1, 63, 64, 65, 200, stop - 3, len(log10)]
     for low, high in reversed(list(itertools.pairwise(borders))):
-        pieces.add(low, log10[low:high])
-    assert pieces.values.tolist() == expected.tolist()
+        pieces.add(low, trie.word[low:high], log10[low:high])
+    assert pieces.bounds.tolist() == expected.tolist()
+    assert pieces.samples.tolist() == samples
 
 
-def test_a_file_holds_the_bounds_and_opens_without_them(model: NgramLanguageModel, tmp_path: Path) -> None:
+def test_a_file_holds_the_landmarks_and_opens_without_them(model: NgramLanguageModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m.lm")
     stored = load(tmp_path / "m.lm")
-    assert stored.trie_.stored_bounds is not None
+    assert stored.trie_.stored is not None
     NgramLanguageModel(order=4).fit_to_file(LONGER, tmp_path / "straight.lm")
     assert (tmp_path / "straight.lm").read_bytes() == (tmp_path / "m.lm").read_bytes()
     container = read_container(tmp_path / "m.lm")
-    tensors = {name: tensor for name, tensor in container.items() if name != "trie.bounds"}
+    tensors = {name: tensor for name, tensor in container.items() if name not in ("trie.bounds", "trie.samples")}
     write_container(tmp_path / "old.lm", container.kind, container.metadata, tensors)
     old = load(tmp_path / "old.lm")
-    assert old.trie_.stored_bounds is None
-    assert old.trie_.bounds.tolist() == stored.trie_.bounds.tolist()
-    write_container(tmp_path / "bad.lm", container.kind, container.metadata, {**tensors, "trie.bounds": stored.trie_.bounds[1:]})
+    assert old.trie_.stored is None
+    assert old.next_words("w1", 5) == stored.next_words("w1", 5)
+    assert old.score(LONGER).log_probabilities.tolist() == stored.score(LONGER).log_probabilities.tolist()
+    wrong = {"trie.samples": container["trie.samples"], "trie.bounds": container["trie.bounds"][1:]}
+    write_container(tmp_path / "bad.lm", container.kind, container.metadata, tensors | wrong)
     with pytest.raises(FormatError, match=r"bad\.lm.*don't fit together"):
         load(tmp_path / "bad.lm")

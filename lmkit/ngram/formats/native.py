@@ -12,8 +12,8 @@ from lmkit.errors import FormatError
 from lmkit.ngram.querying import backoff
 from lmkit.ngram.querying._kernels_query import ROOT
 from lmkit.ngram.querying.backoff import LEAF, NODE, WIDE_LEAF, WIDE_NODE, BackoffTrie
-from lmkit.ngram.querying.bounds import BlockBounds
 from lmkit.ngram.querying.compact import CompactTrie
+from lmkit.ngram.querying.landmarks import Landmarks
 from lmkit.text.vocabulary import Vocabulary
 
 KIND = "ngram"
@@ -31,7 +31,8 @@ def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, 
             "trie.word": trie.word,
             "trie.nodes": _as_columns(trie.nodes),
             "trie.leaves": _as_columns(trie.leaves),
-            "trie.bounds": trie.bounds,
+            "trie.samples": trie.landmarks.samples,
+            "trie.bounds": trie.landmarks.bounds,
         }
     write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()}, header_multiple=HEADER_MULTIPLE)
 
@@ -52,8 +53,9 @@ class NativeWriter:
         total, self._below = int(order_start[-1]), int(order_start[-2])
         self._node, self._leaf = (WIDE_NODE, WIDE_LEAF) if total >= backoff.NARROW_LIMIT else (NODE, LEAF)
         column = np.dtype(np.int64 if total >= backoff.NARROW_LIMIT else np.int32)
-        self._bounds = BlockBounds(order_start)
-        self._others = {"trie.order_start": order_start, "trie.bounds": self._bounds.values, **vocabulary.to_tensors()}
+        self._landmarks = Landmarks.room_for(order_start)
+        landmarks = {"trie.samples": self._landmarks.samples, "trie.bounds": self._landmarks.bounds}
+        self._others = {"trie.order_start": order_start, **landmarks, **vocabulary.to_tensors()}
         shapes = {
             "trie.order_start": (order_start.dtype, order_start.shape),
             "trie.word": (np.dtype(np.uint32), (total,)),
@@ -68,7 +70,7 @@ class NativeWriter:
 
     def put(self, start: int, words: np.ndarray, records: np.ndarray) -> None:
         self._writer.write("trie.word", start * words.itemsize, words)
-        self._bounds.add(start, records["log10_prob"])
+        self._landmarks.add(start, words, records["log10_prob"])
         if start < self._below:
             self._writer.write("trie.nodes", start * records.itemsize, records)
         else:
@@ -88,7 +90,7 @@ class NativeWriter:
         nodes, leaves = (
             tensors[name].reshape(-1).view(record) for name, record in (("trie.nodes", self._node), ("trie.leaves", self._leaf))
         )
-        return BackoffTrie(tensors["trie.word"], nodes, leaves, tensors["trie.order_start"], stored_bounds=tensors["trie.bounds"])
+        return BackoffTrie(tensors["trie.word"], nodes, leaves, tensors["trie.order_start"], stored=self._landmarks)
 
 
 def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabulary]:
@@ -113,8 +115,15 @@ def read_trie(container: Container) -> BackoffTrie:
         leaves=_as_records(container, "trie.leaves", LEAF, WIDE_LEAF),
         order_start=container.array("trie.order_start", np.int64, ndim=1),
         where=str(container.path),
-        stored_bounds=container.array("trie.bounds", np.float32, ndim=1) if "trie.bounds" in container else None,
+        stored=_landmarks(container),
     )
+
+
+def _landmarks(container: Container) -> Landmarks | None:
+    """Those of the file, None for one of an early version."""
+    if "trie.samples" not in container:
+        return None
+    return Landmarks(container.array("trie.samples", np.uint32, ndim=1), container.array("trie.bounds", np.float32, ndim=1))
 
 
 def _as_columns(records: np.ndarray) -> np.ndarray:

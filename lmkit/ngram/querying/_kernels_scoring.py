@@ -4,13 +4,15 @@ name      dtype     shape           what
 ids       int32     (N,)            words of a text, in the model's vocabulary
 starts, stops, events, states  int64 (S,)  segments of it: ids[starts[s]:stops[s]] is scored from states[s] on, into places from events[s]
 ends      bool      (S,)            whether </s> follows a segment
-samples   uint32    (T/16+1,)       words of every 16th node; 0, which is one of them too, until the word has been read, by whichever call
+samples   uint32    (T/16+17,)      words of every 16th node, then zeros
+sparse    uint32    (T/256+17,)     words of every 256th node, then zeros
 lanes     int64     (LANES, 8)      the segments being scored, with the columns below; a row is a cache line
 
-A word costs a lane two turns. In the first its context's record is there, and where the context's children lie is found out: they, or of
-many those 16 among which the word must be, are fetched. In the second they are there: the word is found, or the lane backs off to a
-shorter context, whose record is fetched. All lanes take the same turn, so that nothing is left to guess for the processor but whether a
-word was found. Plain twin: tests/reference/ngram_twin.py.
+A word costs a lane three steps for each context that is asked for it. In the first the context's record is there, and where the context's
+children lie is found out: they, or of many those 16 among which the word must be, are fetched. In the second they are there: the word is
+found and its record fetched, or not. In the third that is there, or the lane backs off to a shorter context, whose record is fetched. All
+lanes take the same step, so that nothing is left to guess for the processor but whether a word was found. Plain twin:
+tests/reference/ngram_twin.py.
 """
 
 from __future__ import annotations
@@ -19,18 +21,19 @@ import numpy as np
 
 from lmkit._jit import inlined, kernel
 from lmkit.ngram.querying._kernels_query import LN10, ROOT, order_of
-from lmkit.numeric._kernels_machine import equal_words, lowest_one, prefetch
+from lmkit.numeric._kernels_machine import count_ones, equal_words, lowest_one, prefetch, words_at_most
 
 LANES = 16  # as many misses in flight as a core has room for
-SAMPLE_BITS = 4  # a sample for each 2^4 nodes, and so many children are compared at once
+SAMPLE_BITS = 4  # a sample for each 2^4 nodes, and so many words are compared at once
 WINDOW = 1 << SAMPLE_BITS
 
-PLACE, STOP, END, EVENT, TARGET, CONTEXT, LOW, HIGH = range(8)  # END: 1 if </s> stands at STOP; LOW..HIGH: nodes that may be the word's
+PLACE, STOP, END, EVENT, TARGET, CONTEXT, LOW, HIGH = range(8)
+# END: 1 if </s> stands at STOP; LOW..HIGH: nodes that may be the word's, and then LOW the one that is, -1 for none
 
 
 @kernel
 def score_segments(
-    ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, samples,
+    ids, starts, stops, events, states, ends, first, last, word, nodes, leaves, order_start, samples, sparse,
     detailed, log_prob, hit_length, back_off,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Score segments first..last of a text into the event arrays.
@@ -61,43 +64,42 @@ def score_segments(
                 if not 0 <= low <= high <= total:
                     sound = False
                     low = high = np.int64(0)
-                if high - low > WINDOW:  # find those 16 among which the word must be: the samples lie close together, in the fast caches
-                    a, b = (low + WINDOW - 1) >> SAMPLE_BITS, (high + WINDOW - 1) >> SAMPLE_BITS
-                    while a < b:
-                        middle = np.uint64((a + b) >> 1)
-                        sample = np.int64(samples[middle])
-                        if sample == 0:
-                            sample = np.int64(word[middle << np.uint64(SAMPLE_BITS)])
-                            samples[middle] = sample
-                        if sample <= target:
-                            a = np.int64(middle) + 1
-                        else:
-                            b = np.int64(middle)
-                    low, high = max(low, (a - 1) << SAMPLE_BITS), min(high, a << SAMPLE_BITS)
+                if high - low > WINDOW:
+                    low, high = _narrowed(low, high, target, samples, sparse)
             lanes[lane, LOW], lanes[lane, HIGH] = low, high
             prefetch(word, low)
-            if low < below:
-                prefetch(nodes, low)
-            else:
-                prefetch(leaves, low - below)
-        i = 0
-        while i < active:
+            prefetch(word, high - 1)
+            if high - low <= 4:  # its record will be here
+                if low < below:
+                    prefetch(nodes, low)
+                else:
+                    prefetch(leaves, low - below)
+        for i in range(active):
             lane = np.uint64(i)
             context, target, low, high = lanes[lane, CONTEXT], lanes[lane, TARGET], lanes[lane, LOW], lanes[lane, HIGH]
             among = np.uint64(1)  # a bit for each of low..high that is the word
             if context >= 0 and low + WINDOW <= total:
-                among = equal_words(word, low, target) & ((np.uint64(1) << np.uint64(high - low)) - np.uint64(1))
+                among = equal_words(word, low, target) & first_ones(high - low)
             elif context >= 0:
                 among = np.uint64(0)
                 for node in range(low, high):
                     among |= np.uint64(word[node] == target) << np.uint64(node - low)
-            if among == 0:
+            node = low + np.int64(lowest_one(among)) if among != 0 else np.int64(-1)
+            lanes[lane, LOW] = node
+            if node < below:
+                prefetch(nodes, node)
+            else:
+                prefetch(leaves, node - below)
+        i = 0
+        while i < active:
+            lane = np.uint64(i)
+            context, node = lanes[lane, CONTEXT], lanes[lane, LOW]
+            if node < 0:
                 place = np.uint64(context)
                 paid[lane] += nodes[place].log10_bow
                 state = np.int64(nodes[place].link)
                 limit = context
             else:
-                node = low + np.int64(lowest_one(among))
                 limit = min(node, below)
                 if node < below:
                     place = np.uint64(node)
@@ -137,6 +139,30 @@ def score_segments(
             prefetch(nodes, state)
             i += 1
     return not sound
+
+
+@inlined
+def first_ones(count):  # type: ignore[no-untyped-def]
+    """uint64 whose lowest `count` bits, at most 63, are set."""
+    return (np.uint64(1) << np.uint64(count)) - np.uint64(1)
+
+
+@inlined
+def _narrowed(low, high, target, samples, sparse):  # type: ignore[no-untyped-def]
+    """Those at most 16 of the nodes low..high, whose words ascend, among which a word must be."""
+    a, b = (low + WINDOW - 1) >> SAMPLE_BITS, (high + WINDOW - 1) >> SAMPLE_BITS
+    if b - a > WINDOW:
+        c, d = (a + WINDOW - 1) >> SAMPLE_BITS, (b + WINDOW - 1) >> SAMPLE_BITS
+        while d - c > WINDOW:
+            half = (d - c) >> 1
+            if np.int64(sparse[np.uint64(c + half)]) <= target:
+                c += half
+            else:
+                d = c + half
+        c += np.int64(count_ones(words_at_most(sparse, c, target) & first_ones(d - c)))
+        a, b = max(a, (c - 1) << SAMPLE_BITS), min(b, c << SAMPLE_BITS)
+    a += np.int64(count_ones(words_at_most(samples, a, target) & first_ones(b - a)))
+    return max(low, (a - 1) << SAMPLE_BITS), min(high, a << SAMPLE_BITS)
 
 
 @inlined

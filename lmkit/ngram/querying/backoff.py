@@ -15,7 +15,7 @@ from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.querying import _kernels_query as kernels
 from lmkit.ngram.querying import _kernels_scoring as scoring
 from lmkit.ngram.querying import layout
-from lmkit.ngram.querying.bounds import BlockBounds
+from lmkit.ngram.querying.landmarks import Landmarks
 from lmkit.ngram.smoothing.base import Estimates
 
 NODE = np.dtype([("log10_prob", "<f4"), ("log10_bow", "<f4"), ("first_child", "<i4"), ("link", "<i4")])
@@ -36,7 +36,7 @@ _SEGMENTS_A_TASK = 4096
 class BackoffTrie:
     """All n-grams of a model. The arrays are described at the head of `_kernels_query.py`; they may be memory-mapped and read-only.
 
-    stored_bounds : what `bounds` gives, if a file has it; None to have them computed when they are first asked for.
+    stored : its landmarks, if a file has them; None to have them made when they are first asked for.
     """
 
     word: np.ndarray
@@ -44,7 +44,7 @@ class BackoffTrie:
     leaves: np.ndarray
     order_start: np.ndarray
     where: str = "the model"
-    stored_bounds: np.ndarray | None = None
+    stored: Landmarks | None = None
 
     def __post_init__(self) -> None:
         # read-only, so that kernels meet one type whether the arrays come from a file or not
@@ -131,23 +131,18 @@ class BackoffTrie:
         return np.concatenate([self.nodes["link"][:-1], self.leaves["link"]])
 
     @functools.cached_property
-    def bounds(self) -> np.ndarray:
-        """float32 (B,): the highest log10 probability of every 64 nodes of the lowest orders, see `BlockBounds`."""
-        if self.stored_bounds is not None:
-            return self.stored_bounds
-        computed = BlockBounds(self.order_start)
-        computed.add(0, self.nodes["log10_prob"][:-1])
-        computed.add(len(self.nodes) - 1, self.leaves["log10_prob"])
-        return computed.values
+    def landmarks(self) -> Landmarks:
+        """Samples of its words and bounds of its probabilities."""
+        if self.stored is not None:
+            return self.stored
+        made, below = Landmarks.room_for(self.order_start), len(self.nodes) - 1
+        made.add(0, self.word[:below], self.nodes["log10_prob"][:-1])
+        made.add(below, self.word[below:], self.leaves["log10_prob"])
+        return made
 
     @property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.word, self.nodes, self.leaves
-
-    @functools.cached_property
-    def _samples(self) -> np.ndarray:
-        """The kernel fills it in as it goes, so that scoring a sentence costs no more than it must; until then its pages take no memory."""
-        return np.zeros((len(self.word) >> scoring.SAMPLE_BITS) + 1, np.uint32)
 
     # -- asking ----------------------------------------------------------------------------------------------------------------------------
 
@@ -213,14 +208,14 @@ class BackoffTrie:
     ) -> None:
         """Fill the columns; those of details only if they are there."""
         detailed = len(hit_length) == len(log_prob)
-        segments = self._segments(ids, offsets, begin_state, ends, carry)
+        segments, samples = self._segments(ids, offsets, begin_state, ends, carry), self.landmarks.for_words
         count = len(segments[0])
 
         def run(first: int) -> None:
             last = min(first + _SEGMENTS_A_TASK, count)
             self._refuse_if(
                 scoring.score_segments(
-                    ids, *segments, first, last, *self._arrays, self.order_start, self._samples, detailed, log_prob, hit_length, back_off
+                    ids, *segments, first, last, *self._arrays, self.order_start, *samples, detailed, log_prob, hit_length, back_off
                 )
             )
 
@@ -286,8 +281,7 @@ class BackoffTrie:
                 and bool((np.diff(starts) >= 0).all())
             )
         )
-        stored = self.stored_bounds
-        self._refuse_if(stored is not None and stored.shape != BlockBounds(starts).values.shape)
+        self._refuse_if(self.stored is not None and not self.stored.fit(starts))
 
     def check(self, vocabulary_size: int) -> None:
         """Raise FormatError unless every node's words, children and links are sound. Reads the whole model."""

@@ -11,7 +11,6 @@ from lmkit.ngram.querying import _kernels_successors as kernels
 from lmkit.ngram.querying._kernels_query import ROOT, is_state
 from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
-from lmkit.text.vocabulary import frozen
 
 _CUMULATED_ORDERS = 3
 """Running sums are kept up to this order: contexts of 0 to 2 words have many children, those of longer ones are few and summed on the
@@ -25,8 +24,7 @@ def index_of(trie: BackoffTrie | CompactTrie, vocabulary_size: int, begin_id: in
 
 
 class Successors:
-    """Lists and draws next words of a trie. What it needs beside the trie is made at the first use: for lists a float for every 4,096 nodes
-    of the lowest orders, for draws 8 bytes for each of these nodes.
+    """Lists and draws next words of a trie. For draws it makes 8 bytes for each node of the lowest orders at the first use.
 
     Parameters
     ----------
@@ -39,13 +37,6 @@ class Successors:
         self.trie = trie
         self.vocabulary_size = vocabulary_size
         self.begin_id = begin_id
-
-    @functools.cached_property
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """The trie's bounds, and the highest of each so many of them."""
-        fine = frozen(self.trie.bounds)
-        borders = np.arange(0, len(fine), 1 << kernels.COARSE_BITS - kernels.BLOCK_BITS)
-        return fine, np.maximum.reduceat(fine, borders) if len(fine) else np.empty(0, np.float32)
 
     @functools.cached_property
     def _cumulative(self) -> np.ndarray:
@@ -64,7 +55,7 @@ class Successors:
         """
         arrays = (self.trie.word, self.trie.nodes, self.trie.leaves, self.trie.order_start)
         ids, values, lengths, damaged = kernels.top_successors(
-            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, *self._bounds, *arrays
+            int(state), min(count, self.vocabulary_size), self.begin_id, self.vocabulary_size, *self.trie.landmarks.for_lists, *arrays
         )
         if damaged:
             raise FormatError(

@@ -1,0 +1,76 @@
+"""What is kept of stretches of a trie, so that a search among thousands of n-grams reads a few cache lines and pages of them.
+
+The words behind a frequent word, with their probabilities, lie on hundreds of pages of a mapped file. To find one word among them, every
+16th word is looked at first; to find the ten most probable ones, a bound for every 64 of them. Both are part of the model's file.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+import numpy as np
+
+from lmkit.ngram.querying._kernels_scoring import SAMPLE_BITS, WINDOW
+from lmkit.ngram.querying._kernels_successors import BLOCK_BITS, COARSE_BITS
+from lmkit.text.vocabulary import frozen
+
+_BOUNDED_ORDERS = 3
+"""Contexts of 0 to 2 words have many children; those of longer ones are few and read as they lie."""
+
+
+class Landmarks:
+    """Every 16th word of a trie, and the highest log10 probability of every 64 nodes of its orders 1 to 3.
+
+    Attributes
+    ----------
+    samples : uint32 (T/16 + 17,), word of the nodes 0, 16, ..., then zeros, so that 16 can be read from any place on.
+    bounds : float32 (B,), of each whole 64 nodes within those orders.
+    """
+
+    def __init__(self, samples: np.ndarray, bounds: np.ndarray) -> None:
+        self.samples, self.bounds = samples, bounds
+        self._lock = threading.Lock()
+
+    @classmethod
+    def room_for(cls, order_start: np.ndarray) -> Landmarks:
+        """Of a trie whose nodes are still to come. order_start : first node of each order, and their number; see `BackoffTrie`."""
+        samples, bounds = _sizes(order_start)
+        return cls(np.zeros(samples, np.uint32), np.full(bounds, -np.inf, np.float32))
+
+    def add(self, start: int, words: np.ndarray, log10_prob: np.ndarray) -> None:
+        """Take in the nodes from `start` on, in any order and from any thread."""
+        first = -start % WINDOW
+        chosen = words[first::WINDOW]
+        place = (start + first) >> SAMPLE_BITS
+        self.samples[place : place + len(chosen)] = chosen
+        part = log10_prob[: max((len(self.bounds) << BLOCK_BITS) - start, 0)]
+        if not len(part):
+            return
+        block, last = start >> BLOCK_BITS, (start + len(part) - 1) >> BLOCK_BITS
+        highest = np.maximum.reduceat(part, np.maximum((np.arange(block, last + 1) << BLOCK_BITS) - start, 0))
+        with self._lock:  # the blocks at both ends may be another thread's too
+            own = self.bounds[block : last + 1]
+            np.maximum(own, highest, out=own)
+
+    def fit(self, order_start: np.ndarray) -> bool:
+        """Whether their sizes are those of such a trie."""
+        return (self.samples.shape, self.bounds.shape) == tuple((size,) for size in _sizes(order_start))
+
+    @functools.cached_property
+    def for_words(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `_kernels_scoring.score_segments` takes: the samples, and every 16th of them, then zeros."""
+        return frozen(self.samples), frozen(np.concatenate([self.samples[::WINDOW], np.zeros(WINDOW, np.uint32)]))
+
+    @functools.cached_property
+    def for_lists(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `_kernels_successors.top_successors` takes: the bounds, and the highest of each 64 of them."""
+        borders = np.arange(0, len(self.bounds), 1 << COARSE_BITS - BLOCK_BITS)
+        coarse = np.maximum.reduceat(self.bounds, borders) if len(borders) else np.empty(0, np.float32)
+        return frozen(self.bounds), coarse
+
+
+def _sizes(order_start: np.ndarray) -> tuple[int, int]:
+    """Of samples and of bounds."""
+    highest = min(_BOUNDED_ORDERS, len(order_start) - 1)
+    return (int(order_start[-1]) >> SAMPLE_BITS) + 1 + WINDOW, int(order_start[highest]) >> BLOCK_BITS
