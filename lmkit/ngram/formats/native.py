@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from lmkit._container import Container, ContainerWriter, write_container
+from lmkit._memory import prefer_large_pages
 from lmkit.errors import FormatError
 from lmkit.ngram.querying import backoff
 from lmkit.ngram.querying._kernels_query import ROOT
@@ -104,6 +105,7 @@ def read_native(container: Container) -> tuple[BackoffTrie | CompactTrie, Vocabu
         return compact, vocabulary
     trie = read_trie(container)
     trie.check_shape(len(vocabulary))
+    prefer_large_pages(trie.word)
     return trie, vocabulary
 
 
