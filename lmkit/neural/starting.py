@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from lmkit.neural.language_model import NeuralLanguageModel
     from lmkit.text.vocabulary import Vocabulary
 
 
-def check_source(source: NeuralLanguageModel, kind: str, vocabulary: Vocabulary, excluded: tuple[int, ...]) -> None:
-    """Whether a training can begin from a model: the same kind, words, and ids that can't be predicted. Raises UsageError."""
+def check_source(source: Any, kind: str, vocabulary: Vocabulary, excluded: tuple[int, ...]) -> None:
+    """Whether a training can begin from a model: the same kind, words, and ids that can't be predicted. Raises UsageError.
+
+    source : a fitted NeuralLanguageModel, if it is to do.
+    """
     if getattr(source, "kind", None) != kind:
         raise UsageError(f"A training of a {kind} model can't begin from a {getattr(source, 'kind', type(source).__name__)} model.")
     if source.vocabulary.hash != vocabulary.hash:
