@@ -179,7 +179,9 @@ def trie_of(table: CountTable, order: int | None = None) -> NgramCounts:
         suffixes = _places(table, ids[arrangement, 1:], keys, size, "end")
         levels[-1].first_child = np.searchsorted(keys[-1], np.arange(len(levels[-1]) + 1) * size).astype(np.int32 if narrow else np.int64)
         levels.append(Level(ids[arrangement, -1].astype(np.uint32), suffixes.astype(index), table.counts[n][arrangement].astype(kind)))
-    return NgramCounts(levels, boundaries, table.tokens, _path_of_last(table, keys, size, highest) if boundaries else [])
+    path = _path_of_last(table, keys, size, highest) if boundaries else []
+    path_counts = [int(level.counts[index]) for level, index in zip(levels, path, strict=False)]
+    return NgramCounts(levels, boundaries, table.tokens, path, path_counts)
 
 
 def _places(table: CountTable, ids: np.ndarray, keys: Sequence[np.ndarray], size: int, part: str) -> np.ndarray:

@@ -229,7 +229,7 @@ def merge_counts(
         below = (suffixes[low:high] - starts[n - 1]).astype(np.int64) if n else np.empty(0, np.uint32)
         levels.append(Level(words[low:high], below, counts[low:high], first_child))
     tokens = sum(part.tokens * weight for part, weight in zip(parts, given, strict=True))
-    return NgramCounts(levels, parts[0].boundaries, round(tokens), []), union
+    return NgramCounts(levels, parts[0].boundaries, round(tokens), [], []), union
 
 
 def _rows_of(part: NgramCounts) -> _Rows:

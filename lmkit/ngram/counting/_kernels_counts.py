@@ -130,3 +130,20 @@ def last_in_suffix_order(ids, offsets, order):
             if later:
                 best_sentence, best, best_word = sentence, np.int64(place), word
     return best_sentence, best
+
+
+@kernel
+def count_endings(ids, offsets, words, occurrences):
+    """occurrences[n - 1] += how often the last n of these words stand in the text. `words` : int64, of one sentence; it may begin with <s>
+    and end with </s>."""
+    last = words[-1]
+    for sentence in range(len(offsets) - 1):
+        start = offsets[sentence] - 1
+        length = offsets[sentence + 1] - start
+        for place in range(1, length + 1):
+            if (np.int64(ids[start + place]) if place < length else np.int64(2)) != last:
+                continue
+            for back in range(min(len(occurrences), place + 1)):
+                if back > 0 and (np.int64(ids[start + place - back]) if place > back else np.int64(1)) != words[len(words) - 1 - back]:
+                    break
+                occurrences[back] += 1

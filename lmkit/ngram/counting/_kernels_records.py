@@ -319,25 +319,26 @@ def compare_neighbours(records, count, layout, order, common, lengths, sizes):
 def read_level(records, count, layout, level, common, lengths, words, counts, first_child):
     """The n-grams of level + 1 words: last word, count, and place of the first child among the n-grams of one word more.
 
-    `words` and `counts` are (G,); `first_child` is (G,), or empty at the highest level.
+    `words`, `counts` and `first_child` are (G+1,), the last entry of no meaning; `counts` is empty if they are not wanted, `first_child` at
+    the highest level. Every record is written where the next n-gram belongs, whether it is one or not: a branch would be taken at random.
     """
     keys, bits, words_a_key, words_in_last = layout[0], layout[1], layout[2], layout[3]
     key = level // words_a_key
     shift = np.uint64(((words_in_last if key == keys - 1 else words_a_key) - 1 - level % words_a_key) * bits)
     mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    has_children = len(first_child) > 0
-    ngrams = children = occurrences = start = 0
+    has_children, has_counts = len(first_child) > 0, len(counts) > 0
+    ngrams = children = occurrences = np.int64(0)
     for i in range(count):
-        shared, length = common[i], lengths[i]
-        if shared <= level < length:
-            if ngrams > 0:
-                counts[ngrams - 1] = occurrences - start
-            start = occurrences
-            words[ngrams] = (records[i * keys + key] >> shift) & mask
-            if has_children:
-                first_child[ngrams] = children
-            ngrams += 1
+        shared, length = np.int64(common[i]), np.int64(lengths[i])
+        words[ngrams] = (records[i * keys + key] >> shift) & mask
+        if has_children:
+            first_child[ngrams] = children
+        if has_counts:
+            counts[ngrams] = occurrences
+        ngrams += (shared <= level) & (length > level)
         occurrences += length > level
-        children += shared <= level + 1 < length
-    if ngrams > 0:
-        counts[ngrams - 1] = occurrences - start
+        children += (shared <= level + 1) & (length > level + 1)
+    if has_counts:
+        counts[ngrams] = occurrences
+        for ngram in range(ngrams):
+            counts[ngram] = counts[ngram + 1] - counts[ngram]

@@ -10,7 +10,7 @@ import numpy as np
 from lmkit import _progress
 from lmkit.ngram.counting import _kernels_counts as kernels
 from lmkit.ngram.counting._kernels_records import count_words
-from lmkit.ngram.counting.partitions import Chunk, Layout, Text, make_plan, shared_words, sorted_chunks
+from lmkit.ngram.counting.partitions import Chunk, Layout, Text, Wanted, make_plan, shared_words, sorted_chunks
 from lmkit.ngram.counting.workspace import Workspace
 
 NARROW_LIMIT = 2**31
@@ -25,7 +25,7 @@ class Level:
     ----------
     words : uint32 (G,), last word. For order 1 it is the index itself.
     suffixes : uint32 or int64 (G,), index in the level below of the n-gram without its first word. Empty for order 1.
-    counts : int32 or int64 (G,), how often the n-gram occurs.
+    counts : int32 or int64 (G,), how often the n-gram occurs. Below the highest order those behind `<s>` may be the last ones that count.
     first_child : int32 or int64 (G+1,), index in the level above of the first n-gram with this one as context. None for the highest order.
     """
 
@@ -49,6 +49,7 @@ class NgramCounts:
     tokens : int, number of events: words, and ends where there are boundaries.
     last_path : index in each level of the suffixes of the n-gram that is last in suffix order, lowest order first (lmplz counts
         these differently, see `modified_kneser_ney`).
+    last_counts : how often each n-gram of `last_path` occurs.
     workspace : where the arrays are, and further ones of their size should be.
     """
 
@@ -56,6 +57,7 @@ class NgramCounts:
     boundaries: bool
     tokens: int
     last_path: list[int]
+    last_counts: list[int]
     workspace: Workspace = dataclasses.field(default_factory=Workspace, repr=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ def count_ngrams(
     order: int,
     *,
     boundaries: bool = True,
+    lower_counts: bool = True,
     workspace: Workspace | None = None,
 ) -> NgramCounts:
     """Count all n-grams up to `order`.
@@ -144,6 +147,8 @@ def count_ngrams(
     vocabulary_size : ids lie in [0, vocabulary_size).
     order : highest n. The result has fewer levels if no sentence is that long.
     boundaries : count `<s>` in front of every sentence and `</s>` behind it.
+    lower_counts : whether all counts are wanted below the highest order, or, with boundaries, only those behind `<s>`: Kneser-Ney takes no
+        others, and they are a quarter of the memory.
     workspace : where the arrays go and how many threads work; in memory, on all cores, if left out. Changes nothing in the result.
 
     Raises
@@ -169,14 +174,14 @@ def count_ngrams(
     levels = [unigrams]
     if order > 1:
         builder = _Builder(unigrams, order, tokens, workspace, wide)
-        _fill(builder, text, word_counts, workspace, wide)
+        _fill(builder, text, word_counts, workspace, Wanted(wide, lower_counts or not boundaries))
         levels = builder.finish()
         _link_suffixes(levels, workspace)
-    path = _path_of_last(text, levels) if boundaries else []
-    return NgramCounts(levels, boundaries, tokens, path, workspace)
+    path, path_counts = _path_of_last(text, levels, workspace) if boundaries else ([], [])
+    return NgramCounts(levels, boundaries, tokens, path, path_counts, workspace)
 
 
-def _fill(builder: _Builder, text: Text, word_counts: np.ndarray, workspace: Workspace, wide: bool) -> None:
+def _fill(builder: _Builder, text: Text, word_counts: np.ndarray, workspace: Workspace, wanted: Wanted) -> None:
     layout = builder.layout
     record_counts = word_counts.copy()
     record_counts[2] = 0  # nothing follows </s>
@@ -184,7 +189,7 @@ def _fill(builder: _Builder, text: Text, word_counts: np.ndarray, workspace: Wor
     at_once, target = workspace.scratch_records(records, layout.keys * 8, layout.order)
     plan = make_plan(text, layout, record_counts, target)
     with _progress.Progress("counting", records, "n-gram") as progress:
-        for chunk in sorted_chunks(text, layout, plan, workspace, at_once, wide):
+        for chunk in sorted_chunks(text, layout, plan, workspace, at_once, wanted):
             builder.append(chunk)
             progress.advance(chunk.records)
 
@@ -212,7 +217,7 @@ class _Builder:
         self._children[chunk.words[0][0] + 1] -= shared >= 2
         for n in range(1, self.layout.order):
             known = int(shared > n)
-            if known:
+            if known and len(chunk.counts[n]):
                 self._counts[n - 1].add_to_last(int(chunk.counts[n][0]))
             self._words[n - 1].append(chunk.words[n][known:])
             self._counts[n - 1].append(chunk.counts[n][known:])
@@ -256,13 +261,13 @@ def _link_suffixes(levels: list[Level], workspace: Workspace) -> None:
             progress.advance()
 
 
-def _path_of_last(text: Text, levels: list[Level]) -> list[int]:
-    """Indices of the suffixes of the n-gram that is last in suffix order, for orders 1 .. up to <s> or the highest order."""
+def _path_of_last(text: Text, levels: list[Level], workspace: Workspace) -> tuple[list[int], list[int]]:
+    """Indices and counts of the suffixes of the n-gram that is last in suffix order, for orders 1 .. up to <s> or the highest order."""
     sentence, place = (int(value) for value in kernels.last_in_suffix_order(text.ids, text.offsets, len(levels)))
     if sentence < 0:
-        return []
+        return [], []
     start, stop = int(text.offsets[sentence]), int(text.offsets[sentence + 1])
-    words = np.concatenate([[1], text.ids[start:stop], [2]])[: place + 1]
+    words = np.concatenate([[1], text.ids[start:stop], [2]])[: place + 1].astype(np.int64)
     path: list[int] = []
     for order in range(1, min(len(levels), len(words)) + 1):
         index = int(words[-order])
@@ -272,4 +277,6 @@ def _path_of_last(text: Text, levels: list[Level]) -> list[int]:
             low, high = int(first_child[index]), int(first_child[index + 1])
             index = low + int(np.searchsorted(levels[depth + 1].words[low:high], word))
         path.append(index)
-    return path
+    occurrences = np.zeros(len(path), np.int64)
+    kernels.count_endings(text.ids, text.offsets, words, occurrences)
+    return path, occurrences.tolist()

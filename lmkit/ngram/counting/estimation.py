@@ -108,8 +108,17 @@ def estimate(
         threads=recipe.threads,
         target=straight,
         pruned=bool(recipe.prunings),
+        reuse=straight is not None,
     )
-    counts = count_ngrams(text.ids, text.offsets, len(vocabulary), recipe.order, boundaries=boundaries, workspace=workspace)
+    counts = count_ngrams(
+        text.ids,
+        text.offsets,
+        len(vocabulary),
+        recipe.order,
+        boundaries=boundaries,
+        lower_counts=bool(recipe.prunings) or held_out is not None or recipe.smoothing.takes_lower_counts,
+        workspace=workspace,
+    )
     let_go(text.ids, text.offsets)
     del text
     other = None if held_out is None else HeldOut(held_out.ids_in(vocabulary), held_out.sentence_offsets)

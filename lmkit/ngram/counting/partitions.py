@@ -15,6 +15,7 @@ from lmkit.ngram.counting.workspace import Scratch, Workspace
 
 _SAMPLES = 64
 """Sampled records a partition, from which the borders within a frequent word are chosen."""
+_BOS = 1  # Vocabulary.BOS
 _PIECE = 256
 """Tokens in a row that are sampled together."""
 
@@ -82,7 +83,7 @@ class Chunk:
 
     Attributes
     ----------
-    words, counts, first_child : one array (G,) an order; no first_child for the highest.
+    words, counts, first_child : one array (G,) an order; no first_child for the highest; empty counts below it where they are not wanted.
     first_record, last_record : uint64 (K,).
     records : how many it was made from.
     """
@@ -151,11 +152,22 @@ def _sample_first_keys(text: Text, layout: Layout, words: np.ndarray, record_cou
     return np.concatenate(found)
 
 
-def sorted_chunks(text: Text, layout: Layout, plan: Plan, workspace: Workspace, at_once: int, wide: bool) -> Iterator[Chunk]:
-    """The partitions' levels, in order. At most about `at_once` records are held at a time, one partition at least.
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is read off the records.
 
-    `wide` : whether counts and indices may need 64 bits.
+    Attributes
+    ----------
+    wide : whether counts and indices may need 64 bits.
+    lower_counts : whether counts are wanted below the highest order for all n-grams, or for those that begin with `<unk>` or `<s>` only.
     """
+
+    wide: bool
+    lower_counts: bool = True
+
+
+def sorted_chunks(text: Text, layout: Layout, plan: Plan, workspace: Workspace, at_once: int, wanted: Wanted) -> Iterator[Chunk]:
+    """The partitions' levels, in order. At most about `at_once` records are held at a time, one partition at least."""
     pieces = text.pieces(workspace.pieces(text.ids.nbytes))
     shares = np.zeros((len(pieces), len(plan)), np.int64)
 
@@ -176,7 +188,7 @@ def sorted_chunks(text: Text, layout: Layout, plan: Plan, workspace: Workspace, 
         cursors[:, low:high] = starts[:-1] + np.cumsum(shares[:, low:high], axis=0) - shares[:, low:high]
         records = Scratch(int(starts[-1]) * layout.keys)
         workspace.run(functools.partial(place, low=low, high=high, cursors=cursors, records=records.array), range(len(pieces)))
-        yield from _chunks_of_group(records, starts, layout, workspace, wide)
+        yield from _chunks_of_group(records, starts, layout, workspace, wanted)
 
 
 def _groups(sizes: np.ndarray, at_once: int) -> Iterator[tuple[int, int]]:
@@ -189,12 +201,12 @@ def _groups(sizes: np.ndarray, at_once: int) -> Iterator[tuple[int, int]]:
         low = high
 
 
-def _chunks_of_group(records: Scratch, starts: np.ndarray, layout: Layout, workspace: Workspace, wide: bool) -> Iterator[Chunk]:
+def _chunks_of_group(records: Scratch, starts: np.ndarray, layout: Layout, workspace: Workspace, wanted: Wanted) -> Iterator[Chunk]:
     keys = layout.keys
     largest = int(np.diff(starts).max())
     sorters: queue.SimpleQueue[_Sorter] = queue.SimpleQueue()
     for _ in range(workspace.threads):
-        sorters.put(_Sorter(layout, largest, wide))
+        sorters.put(_Sorter(layout, largest, wanted))
 
     def read(part: int) -> Chunk | None:
         low, high = int(starts[part]), int(starts[part + 1])
@@ -215,9 +227,10 @@ def _chunks_of_group(records: Scratch, starts: np.ndarray, layout: Layout, works
 class _Sorter:
     """Sorts partitions and reads their levels off, one at a time, in buffers of its own."""
 
-    def __init__(self, layout: Layout, largest: int, wide: bool) -> None:
+    def __init__(self, layout: Layout, largest: int, wanted: Wanted) -> None:
         self._layout = layout
-        self._integer = np.int64 if wide else np.int32
+        self._lower_counts = wanted.lower_counts
+        self._integer = np.int64 if wanted.wide else np.int32
         self._spare = np.empty(largest * layout.keys, np.uint64)
         self._common, self._lengths = np.empty(largest, np.uint8), np.empty(largest, np.uint8)
         self._histogram, self._stack = np.empty((6, 2048), np.int64), np.empty(128, np.int64)
@@ -231,13 +244,15 @@ class _Sorter:
         sizes = np.empty(order, np.int64)
         kernels.compare_neighbours(records, count, shape, order, self._common, self._lengths, sizes)
         chunk = Chunk([], [], [], records[:keys].copy(), records[-keys:].copy(), count)
+        first_word = int(records[0] >> np.uint64((layout.words_a_key - 1) * layout.bits))
         for level, size in enumerate(sizes.tolist()):
-            words, counts = np.empty(size, np.uint32), np.empty(size, self._integer)
-            first_child = np.empty(size if level + 1 < order else 0, self._integer)
+            has_counts = self._lower_counts or level + 1 == order or first_word <= _BOS
+            words, counts = np.empty(size + 1, np.uint32), np.empty((size + 1) * has_counts, self._integer)
+            first_child = np.empty((size + 1) * (level + 1 < order), self._integer)
             kernels.read_level(records, count, shape, level, self._common, self._lengths, words, counts, first_child)
-            chunk.words.append(words)
-            chunk.counts.append(counts)
-            chunk.first_child.append(first_child)
+            chunk.words.append(words[:size])
+            chunk.counts.append(counts[:size])
+            chunk.first_child.append(first_child[:size])
         return chunk
 
 

@@ -107,6 +107,7 @@ def make_workspace(
     threads: int | None = None,
     target: Path | None = None,
     pruned: bool = False,
+    reuse: bool = False,
 ) -> Workspace:
     """In memory if that holds it or no bound is set, otherwise on disk.
 
@@ -116,6 +117,7 @@ def make_workspace(
     folder : where temporary files would go.
     target : the model file, if the model goes straight there.
     pruned : whether n-grams are taken out, which is done in memory.
+    reuse : as for `Workspace`, where that is chosen and no bound is set.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def make_workspace(
     OutputError : if the disk has too little space.
     """
     if memory is None:
-        return Workspace(threads)
+        return Workspace(threads, reuse=reuse)
     careful = DiskWorkspace(folder, LEAST_MEMORY, threads)  # it lets go of the text after every look at it
     careful.drop(text.ids, text.offsets)
     needs = foresee(text, vocabulary_size, order, careful, keep_model=target is None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import mmap
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +24,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PRIVATE: dict[str, Any] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+_POOL_UNIT = 1 << 20
+"""Bytes from which on arrays are worth a place in a pool; places are multiples of it."""
 _BLOCK = 1 << 18
 """Entries handled at a time where a pass goes through a whole level: its temporary arrays stay in the second-level cache."""
 
@@ -32,20 +36,27 @@ class Workspace:
     Parameters
     ----------
     threads : how many kernels may run at once; None for all cores. Results are the same for any number.
+    reuse : whether memory that was taken is kept for the arrays that come later, rather than given back: faster, since the system
+        clears all memory that it gives out, but for a caller who goes on to take much memory elsewhere.
     """
 
     block = _BLOCK
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, *, reuse: bool = False) -> None:
         self.threads = threads or available_cores()
+        self._pool = Pool() if reuse else None
 
     def empty(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
         """An array of so many entries, of any content."""
-        return np.empty(count, dtype)
+        return np.empty(count, dtype) if self._pool is None else self._pool.take(count, np.dtype(dtype))
 
     def zeros(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
         """An array of so many zeros."""
-        return np.zeros(count, dtype)
+        if self._pool is None:
+            return np.zeros(count, dtype)
+        result = self._pool.take(count, np.dtype(dtype))
+        result.fill(0)
+        return result
 
     def collector(self, dtype: npt.DTypeLike, most: int) -> Collector:
         """For an array that is made piece by piece and has at most `most` entries in the end."""
@@ -134,6 +145,50 @@ class Scratch:
             high = stop * 8 // mmap.PAGESIZE * mmap.PAGESIZE
             if low < high:
                 self._memory.madvise(mmap.MADV_DONTNEED, low, high - low)
+
+
+class Pool:
+    """Memory that is used again: what an array took comes back by itself when nothing refers to that array or a view of it any more."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[tuple[int, int]]] = {}  # by place in _memory: the bytes that are free, rising
+        self._memory: dict[int, np.ndarray] = {}
+        self._returned: collections.deque[tuple[int, int, int]] = collections.deque()  # filled whenever an array dies, in any thread
+
+    def take(self, count: int, dtype: np.dtype) -> np.ndarray:
+        """An array of so many entries, of any content. Not to be called from several threads at once."""
+        size = -(-count * dtype.itemsize // _POOL_UNIT) * _POOL_UNIT
+        if count * dtype.itemsize < _POOL_UNIT:
+            return np.empty(count, dtype)
+        self._sort_in()
+        fitting = [(high - low, number, low) for number, pieces in self._free.items() for low, high in pieces if high - low >= size]
+        if fitting:
+            room, number, low = min(fitting)
+            pieces = self._free[number]
+            at = pieces.index((low, low + room))
+            pieces[at : at + 1] = [(low + size, low + room)] if room > size else []
+        else:
+            for number, memory in list(self._memory.items()):  # what holds nothing and is too small goes
+                if self._free[number] == [(0, memory.size)]:
+                    del self._memory[number], self._free[number]
+            number, low = max(self._memory, default=-1) + 1, 0
+            self._memory[number], self._free[number] = np.empty(size, np.uint8), []
+        # of a memoryview: views of the array then refer to the array, not past it to the memory
+        array = np.frombuffer(memoryview(self._memory[number])[low : low + size], dtype, count)
+        weakref.finalize(array, self._returned.append, (number, low, low + size)).atexit = False
+        return array
+
+    def _sort_in(self) -> None:
+        """Put what came back among the free pieces, joined with its neighbours."""
+        while self._returned:
+            number, low, high = self._returned.popleft()
+            joined: list[tuple[int, int]] = []
+            for piece in sorted([*self._free[number], (low, high)]):
+                if joined and joined[-1][1] == piece[0]:
+                    joined[-1] = (joined[-1][0], piece[1])
+                else:
+                    joined.append(piece)
+            self._free[number] = joined
 
 
 class Collector:

@@ -125,6 +125,9 @@ class Smoothing:
     takes_fractions: ClassVar[bool] = False
     """Whether counts may be other than whole numbers, as texts with weights have them."""
 
+    takes_lower_counts: ClassVar[bool] = True
+    """Whether it reads how often n-grams below the highest order occur, those behind `<s>` aside."""
+
     @property
     def held_out_use(self) -> str:
         """Whether a held-out text has a use: "none", "optional" or "required"."""

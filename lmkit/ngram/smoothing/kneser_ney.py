@@ -32,6 +32,7 @@ class KneserNey(Smoothing):
 
     name: ClassVar[str] = "kneser-ney"
     summary: ClassVar[str] = "one discount; lower orders count left neighbours"
+    takes_lower_counts: ClassVar[bool] = False
 
     discount: str | float = "formula"
     interpolated: bool = True

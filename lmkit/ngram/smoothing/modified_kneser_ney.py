@@ -32,6 +32,7 @@ class ModifiedKneserNey(Smoothing):
 
     name: ClassVar[str] = "modified-kneser-ney"
     summary: ClassVar[str] = "three discounts; lower orders count left neighbours"
+    takes_lower_counts: ClassVar[bool] = False
 
     discount: str | tuple[float, ...] = "formula"
     interpolated: bool = True
@@ -87,9 +88,7 @@ def _count_of_counts(counts: NgramCounts, order: int, adjusted: np.ndarray) -> n
     """As lmplz counts them: below the highest order, the n-gram that is last in suffix order enters with its raw count."""
     result = count_of_counts(adjusted, 4)
     if counts.boundaries and order < counts.order and len(counts.last_path) >= order:
-        index = counts.last_path[order - 1]
-        raw = int(counts.levels[order - 1].counts[index])
-        for value, change in ((int(adjusted[index]), -1), (raw, 1)):
+        for value, change in ((int(adjusted[counts.last_path[order - 1]]), -1), (counts.last_counts[order - 1], 1)):
             if value < 5:
                 result[value] += change
     return result
