@@ -3,15 +3,19 @@
     python benchmarks/ngram_queries.py MODEL.lm MODEL.probing MODEL.trie TEXT [--kenlm BIN_FOLDER] [--rounds 5]
 
 The three models hold the same n-grams: MODEL.lm written by lmkit, the others by `build_binary` from lmplz's ARPA file of the same text.
-Measured are
-whole processes that read and score TEXT (`lmkit perplexity --threads 1`, `query -v summary`), and inside one process: sentences in a batch
-and one by one, opening a model, next-word tables, generated words.
+Measured are whole processes that read and score TEXT (`lmkit perplexity --threads 1` and 2, `query -v summary`), and the sizes of lmkit's
+three forms of MODEL.lm. Before that each model is read from the disk once, in order, so that all of them lie in the system's cache in pages
+of the same kind, which alone can change times by half.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import mmap
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +41,35 @@ def main() -> None:
         contestants["query, trie"] = lambda: query_run(options, options.trie)
     else:
         print("KenLM's query was not found (--kenlm BIN_FOLDER), so these are lmkit's figures alone.")
+    for model in (options.lmkit_model, options.probing, options.trie):
+        settle(model)
     processes = summary(alternate(contestants, options.rounds), "lmkit, 1 thread")
     sizes = {name: getattr(options, name).stat().st_size for name in ("lmkit_model", "probing", "trie", "text")}
-    report("ngram_queries", processes, {"bytes": sizes})
+    report("ngram_queries", {**processes, "bytes an n-gram": forms(options)}, {"bytes": sizes})
+
+
+def settle(path: Path) -> None:
+    """Have the system forget its copy of a file, and read it again."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            for at in range(0, len(mapped), mmap.PAGESIZE):
+                mapped[at]
+
+
+def forms(options: argparse.Namespace) -> dict[str, float]:
+    """Bytes of lmkit's files for each n-gram, the words and all else included."""
+    with tempfile.TemporaryDirectory() as folder:
+        ngrams, sizes = None, {}
+        for name, arguments in (("fast", []), ("compact", ["--compact"]), ("compact, 8 bits", ["--quantize", "8"])):
+            path = Path(folder, "model.lm")
+            run_command(lmkit_command("convert", str(options.lmkit_model), str(path), *arguments, "--quiet"))
+            if ngrams is None:
+                ngrams = sum(json.loads(subprocess.check_output(lmkit_command("info", str(path), "--json")))["ngrams"])
+            sizes[name] = round(path.stat().st_size / ngrams, 2)
+        return sizes
 
 
 def lmkit_run(options: argparse.Namespace, threads: int) -> Run:

@@ -36,9 +36,9 @@ def command(
         raise UsageError("One file of counts can't be merged; name two or more.")
     given = None if weights is None else _weights(weights, len(files))
     reading.check_output(out)
-    from lmkit.ngram.count_files import merge_tables, read_counts
+    from lmkit.ngram.count_files import merge_counts, read_counts
 
-    merged = merge_tables([read_counts(path) for path in files], given)
+    merged = merge_counts([read_counts(path) for path in files], given)
     merged.write(out, to=to.value if to else None)
     sizes = {str(n): len(own) for n, own in merged.counts.items()}
     if json:

@@ -91,7 +91,7 @@ def _tokens(rows: dict[int, list[int]], counts: dict[int, np.ndarray]) -> int:
     return round(float(counts[1][np.array(rows[1]) != Vocabulary.BOS].sum()))
 
 
-def merge_tables(tables: Sequence[CountTable], weights: Sequence[float] | None = None) -> CountTable:
+def merge_counts(tables: Sequence[CountTable], weights: Sequence[float] | None = None) -> CountTable:
     """The counts of several texts as those of one text, in which the n-grams of each occur `weight` times as often.
 
     Parameters
@@ -106,9 +106,9 @@ def merge_tables(tables: Sequence[CountTable], weights: Sequence[float] | None =
     """
     given = [1.0] * len(tables) if weights is None else list(weights)
     if len(given) != len(tables) or not tables:
-        raise InvalidParameterError(f"The 'weights' parameter of merge_tables must be {len(tables)} numbers. Got {given!r} instead.")
+        raise InvalidParameterError(f"The 'weights' parameter of merge_counts must be {len(tables)} numbers. Got {given!r} instead.")
     for value in given:
-        check_float("merge_tables", "weights", value, minimum=0, open_minimum=True)
+        check_float("merge_counts", "weights", value, minimum=0, open_minimum=True)
     first = tables[0]
     for number, table in enumerate(tables[1:], 2):
         if set(table.rows) != set(first.rows):

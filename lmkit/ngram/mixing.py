@@ -1,17 +1,15 @@
-"""Several n-gram models as one back-off model, and counts of several texts as those of one.
+"""Several n-gram models as one back-off model.
 
 `mix` is what SRILM's `ngram -mix-lm` does (Stolcke 2002, "SRILM - an extensible language modeling toolkit", ICSLP): the n-grams of all
-models,
-each with exactly the weighted mean of what the models say of it, backing off where they must, and back-off weights such that all sums to
-one. What is approximate: an n-gram that none of the models has gets back_off(h) p(w|h') with one weight for all such words, while the
+models, each with exactly the weighted mean of what the models say of it, backing off where they must, and back-off weights such that all
+sums to one. What is approximate: an n-gram that none of the models has gets back_off(h) p(w|h') with one weight for all such words, while the
 mixture itself would weigh each model's back-off by its own lower order. docs/mixing.md tells how much that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +18,6 @@ from lmkit._memory import machine_memory, parse_size, resident_memory, show_size
 from lmkit._validation import check_float
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.ngram import _kernels_mixing as kernels
-from lmkit.ngram.counting.counts import Level, NgramCounts
 from lmkit.ngram.querying import _kernels_table
 from lmkit.ngram.querying.backoff import NODE, BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
@@ -82,7 +79,7 @@ def mix(
     union = VocabularyUnion([model.vocabulary for model in models], vocabulary)
     check_memory(models, memory)
     backward = [union.vocabulary.map_from(model.vocabulary) for model in models]
-    words, contexts, order_start = join([_rows_of_trie(model.fast_trie()) for model in models], backward, len(union.vocabulary))[:3]
+    words, contexts, order_start = join([_rows_of_trie(model.fast_trie()) for model in models], backward, len(union.vocabulary))
     total = np.zeros(len(words))
     begins = 0.0
     for m, model in enumerate(models):  # one table at a time
@@ -123,9 +120,7 @@ class _Rows:
         return len(self.order_start) - 1
 
 
-def join(
-    parts: Sequence[_Rows], numbers: Sequence[np.ndarray], vocabulary_size: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+def join(parts: Sequence[_Rows], numbers: Sequence[np.ndarray], vocabulary_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The union of n-grams.
 
     Parameters
@@ -134,8 +129,7 @@ def join(
 
     Returns
     -------
-    words uint32 (T,), contexts int64 (T,), order_start int64 (N+1,) of the union, sorted as a table is; for each part the place in it of
-    each of its n-grams, int64.
+    words uint32 (T,), contexts int64 (T,), order_start int64 (N+1,) of the union, sorted as a table is.
     """
     words, contexts, starts = [np.arange(vocabulary_size, dtype=np.uint32)], [np.full(vocabulary_size, -1, np.int64)], [0, vocabulary_size]
     places = [np.asarray(number, np.int64) for number in numbers]
@@ -150,7 +144,7 @@ def join(
         words.append((union % vocabulary_size).astype(np.uint32))
         contexts.append(union // vocabulary_size)
         starts.append(starts[-1] + len(union))
-    return np.concatenate(words), np.concatenate(contexts), np.array(starts, np.int64), places
+    return np.concatenate(words), np.concatenate(contexts), np.array(starts, np.int64)
 
 
 def _probabilities(part: NgramTable, words: np.ndarray, contexts: np.ndarray, union: VocabularyUnion, model: int) -> np.ndarray:
@@ -184,58 +178,3 @@ def _table(words: np.ndarray, contexts: np.ndarray, order_start: np.ndarray, pro
     frozen.flags.writeable = False
     _kernels_table.find_suffixes(frozen, first_child.astype(np.int64), order_start, suffix)
     return NgramTable(words, first_child.astype(np.int64), order_start, suffix, probability, np.ones(below))
-
-
-def merge_counts(
-    parts: Sequence[NgramCounts], vocabularies: Sequence[Vocabulary], weights: Sequence[float] | None = None
-) -> tuple[NgramCounts, Vocabulary]:
-    """The counts of several texts as those of one text, in which the n-grams of each occur `weight` times as often.
-
-    Parameters
-    ----------
-    parts : counts of one order each at most; all with sentence boundaries or all without.
-    vocabularies : of each, the words of its counts.
-    weights : above 0, 1 each by default. Whole ones give whole counts, which any smoothing method takes; others give float64 counts, which
-        `witten-bell`, `additive` and `maximum-likelihood` take.
-
-    Raises
-    ------
-    InvalidParameterError : for weights that are none.
-    UsageError : for counts with sentence boundaries and without.
-    """
-    given: list[Any] = [1] * len(parts) if weights is None else list(weights)
-    if len(given) != len(parts) or not parts:
-        raise InvalidParameterError(f"The 'weights' parameter of merge_counts must be {len(parts)} numbers. Got {given!r} instead.")
-    for value in given:
-        check_float("merge_counts", "weights", value, minimum=0, open_minimum=True)
-    if len({part.boundaries for part in parts}) > 1:
-        raise UsageError("Some of these counts have sentence boundaries and some have none, so they can't be merged; read the texts alike.")
-    whole = all(isinstance(value, Integral) or float(value).is_integer() for value in given)
-    union = VocabularyUnion(vocabularies, "union").vocabulary
-    rows = [_rows_of(part) for part in parts]
-    words, contexts, starts, places = join(rows, [union.map_from(own) for own in vocabularies], len(union))
-    kind = np.int64 if whole else np.float64
-    counts, suffixes = np.zeros(len(words), kind), np.zeros(len(words), np.int64)
-    for part, row, place, weight in zip(parts, rows, places, given, strict=True):
-        raw = np.concatenate([np.asarray(level.counts) for level in part.levels])
-        np.add.at(counts, place, (raw * (int(weight) if whole else float(weight))).astype(kind))
-        for n, level in enumerate(part.levels[1:], 1):
-            suffixes[place[row.order_start[n] : row.order_start[n + 1]]] = place[row.order_start[n - 1] + level.suffixes.astype(np.int64)]
-    children = np.bincount(contexts[int(starts[1]) :], minlength=len(words))
-    levels = []
-    for n in range(len(starts) - 1):
-        low, high = int(starts[n]), int(starts[n + 1])
-        first_child = np.concatenate([[0], np.cumsum(children[low:high])]).astype(np.int64) if n + 2 < len(starts) else None
-        below = (suffixes[low:high] - starts[n - 1]).astype(np.int64) if n else np.empty(0, np.uint32)
-        levels.append(Level(words[low:high], below, counts[low:high], first_child))
-    tokens = sum(part.tokens * weight for part, weight in zip(parts, given, strict=True))
-    return NgramCounts(levels, parts[0].boundaries, round(tokens), [], []), union
-
-
-def _rows_of(part: NgramCounts) -> _Rows:
-    starts = np.concatenate([[0], np.cumsum([len(level) for level in part.levels])]).astype(np.int64)
-    contexts = [np.full(len(part.levels[0]), -1, np.int64)]
-    for n, level in enumerate(part.levels[:-1]):
-        assert level.first_child is not None
-        contexts.append(np.repeat(np.arange(len(level)) + starts[n], np.diff(level.first_child)))
-    return _Rows(np.concatenate([np.asarray(level.words, np.uint32) for level in part.levels]), np.concatenate(contexts), starts)

@@ -164,7 +164,7 @@ class NgramLanguageModel(Estimator):
     def fit_counts(
         self, counts: NgramCounts, vocabulary: Vocabulary, *, held_out: Any = None, origin: dict[str, Any] | None = None
     ) -> NgramLanguageModel:
-        """Smooth counts that are there already, such as those of several texts (`lmkit.ngram.mixing.merge_counts`).
+        """Smooth counts that are there already, such as those of several texts (`lmkit.ngram.count_files.merge_counts` and `trie_of`).
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import lmkit
 from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
-from lmkit.ngram.count_files import merge_tables, read_count_text, read_counts, trie_of
+from lmkit.ngram.count_files import merge_counts, read_count_text, read_counts, trie_of
 from lmkit.ngram.count_table import CountTable
 from lmkit.ngram.counting.counts import count_ngrams
 from lmkit.ngram.model import NgramLanguageModel
@@ -54,20 +54,55 @@ def test_the_trie_of_a_table_is_that_of_its_text(sentences: str) -> None:
 
 
 @pytest.mark.parametrize("weights", [None, [2, 1], [0.5, 1.5]])
-def test_merged_tables_are_weighted_sums(weights: list[float] | None) -> None:
+def test_merged_counts_are_weighted_sums(weights: list[float] | None) -> None:
     a, b = table_of(A), table_of(B)
     expected: dict[tuple[str, ...], float] = {}
     for table, weight in zip((a, b), weights or [1, 1], strict=True):
         for ngram, count in by_words(table).items():
             expected[ngram] = expected.get(ngram, 0) + weight * count
-    merged = merge_tables([a, b], weights)
+    merged = merge_counts([a, b], weights)
     assert by_words(merged) == pytest.approx(expected)
     assert merged.tokens == round(sum(t.tokens * w for t, w in zip((a, b), weights or [1, 1], strict=True)))
     assert merged.options == a.options
 
 
+def fitted(tables: list[CountTable], weights: list[float] | None = None, smoothing: str = "witten-bell") -> NgramLanguageModel:
+    merged = merge_counts(tables, weights)
+    return NgramLanguageModel(smoothing=smoothing).fit_counts(trie_of(merged), merged.vocabulary)
+
+
+@pytest.mark.parametrize("smoothing", ["modified-kneser-ney", "katz", "witten-bell"])
+def test_merged_counts_make_the_model_of_the_joint_text(smoothing: str) -> None:
+    merged = fitted([table_of(A), table_of(B)], smoothing=smoothing)
+    joint = NgramLanguageModel(order=3, smoothing=smoothing).fit([*A, *B])
+    assert merged.trie_.sizes == joint.trie_.sizes
+    np.testing.assert_allclose(merged.score(B).log_probabilities, joint.score(B).log_probabilities, atol=1e-6)
+
+
+def test_weights_repeat_texts() -> None:
+    repeated = NgramLanguageModel(order=3, smoothing="witten-bell").fit([*A, *A, *A, *B])
+    merged = fitted([table_of(A), table_of(B)], [3, 1])
+    np.testing.assert_allclose(merged.score(B).log_probabilities, repeated.score(B).log_probabilities, atol=1e-6)
+
+
+def test_fractions_lie_between_and_some_methods_refuse_them() -> None:
+    tables = [table_of(A), table_of(B)]
+    alone = next(word for word in tables[1].vocabulary.tokens() if word not in tables[0].vocabulary)
+
+    def probability(weights: list[float]) -> float:
+        model = fitted(tables, weights)
+        state = model.initial_state()
+        assert np.exp(model.log_probs(state)).sum() == pytest.approx(1, abs=2e-6)
+        return float(model.log_probs(state)[0, model.vocabulary.id(alone)])
+
+    assert probability([1, 0.25]) < probability([1, 0.5]) < probability([1.0, 1.0]) < probability([0.5, 1])
+    for smoothing in ("modified-kneser-ney", "katz", "jelinek-mercer", "absolute-discounting"):
+        with pytest.raises(UsageError, match="needs whole counts"):
+            fitted(tables, [0.5, 1], smoothing)
+
+
 def test_counts_go_through_text_and_npz(tmp_path: Path) -> None:
-    merged = merge_tables([table_of(A), table_of(B)], [0.5, 1.25])
+    merged = merge_counts([table_of(A), table_of(B)], [0.5, 1.25])
     for name in ("c.txt", "c.npz"):
         merged.write(tmp_path / name)
         again = read_counts(tmp_path / name)
@@ -78,13 +113,13 @@ def test_counts_go_through_text_and_npz(tmp_path: Path) -> None:
 
 def test_tables_that_don_t_go_together_are_refused() -> None:
     with pytest.raises(UsageError, match="Table 2 has n-grams of 1, 2 words and table 1 of 1, 2, 3"):
-        merge_tables([table_of(A), table_of(B, 2)])
+        merge_counts([table_of(A), table_of(B, 2)])
     with pytest.raises(UsageError, match="read with different options"):
-        merge_tables([table_of(A), table_of(B, options=TextOptions(lowercase=True))])
+        merge_counts([table_of(A), table_of(B, options=TextOptions(lowercase=True))])
     with pytest.raises(InvalidParameterError, match="must be 2 numbers"):
-        merge_tables([table_of(A), table_of(B)], [1])
+        merge_counts([table_of(A), table_of(B)], [1])
     with pytest.raises(InvalidParameterError, match="weights"):
-        merge_tables([table_of(A), table_of(B)], [1, 0])
+        merge_counts([table_of(A), table_of(B)], [1, 0])
 
 
 def test_counts_with_gaps_make_no_model() -> None:

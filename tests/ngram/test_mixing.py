@@ -1,4 +1,4 @@
-"""Several n-gram models as one, and merged counts: against the definition, and against the joint text."""
+"""Several n-gram models as one, against the definition."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from hypothesis import strategies as st
 from reference.pruning_twin import BackoffTwin
 
 import lmkit
-from lmkit import NgramLanguageModel, TextOptions
+from lmkit import NgramLanguageModel
 from lmkit._memory import resident_memory
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.ngram import mixing
-from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
-from lmkit.ngram.mixing import merge_counts, mix
+from lmkit.ngram.mixing import mix
 from lmkit.ngram.pruning import RelativeEntropy, prune
 from lmkit.ngram.querying.table import NgramTable
-from lmkit.text.encoding import as_corpus
-from lmkit.text.vocabulary import Vocabulary
 from lmkit.wrappers.mixture import Mixture
 
 
@@ -115,89 +112,6 @@ def test_bad_weights_are_refused(weights: list[float]) -> None:
     model = NgramLanguageModel(order=2).fit(A)
     with pytest.raises(InvalidParameterError):
         mix([model, model], weights)
-
-
-# -- counts --------------------------------------------------------------------------------------------------------------------------------
-
-
-def counted(text: list[list[str]], order: int, options: TextOptions | None = None) -> tuple[NgramCounts, Vocabulary]:
-    encoded = as_corpus(text, options or TextOptions())
-    vocabulary = encoded.vocabulary
-    boundaries = encoded.options.sentence_boundaries
-    return count_ngrams(encoded.ids_in(vocabulary), encoded.sentence_offsets, len(vocabulary), order, boundaries=boundaries), vocabulary
-
-
-def ngrams_of(counts: NgramCounts, vocabulary: Vocabulary) -> dict[tuple[str, ...], float]:
-    tokens, rows, result = vocabulary.tokens(), [()], {}
-    for n, level in enumerate(counts.levels):
-        parents = [0] * len(level) if n == 0 else np.repeat(np.arange(len(rows)), np.diff(counts.levels[n - 1].first_child)).tolist()
-        own = [(*rows[parent], tokens[word]) for parent, word in zip(parents, level.words, strict=True)]
-        if n:
-            assert all(rows[s] == ngram[1:] for s, ngram in zip(level.suffixes, own, strict=True))
-        result.update(zip(own, np.asarray(level.counts).tolist(), strict=True))
-        rows = own
-    return result
-
-
-@pytest.mark.parametrize("weights", [None, [2, 1], [0.5, 1.5]])
-def test_merged_counts_are_weighted_sums(weights: list[float] | None) -> None:
-    parts = [counted(A, 3), counted(B, 4)]
-    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], weights)
-    merged = ngrams_of(counts, vocabulary)
-    expected: dict[tuple[str, ...], float] = {}
-    for (part, own), weight in zip(parts, weights or [1, 1], strict=True):
-        for ngram, count in ngrams_of(part, own).items():
-            expected[ngram] = expected.get(ngram, 0) + weight * count
-    assert merged == pytest.approx(expected)
-    assert counts.order == 4
-    assert all(level.counts.dtype.kind == ("f" if weights == [0.5, 1.5] else "i") for level in counts.levels)
-
-
-@pytest.mark.parametrize("smoothing", ["modified-kneser-ney", "katz", "witten-bell"])
-def test_merged_counts_make_the_model_of_the_joint_text(smoothing: str) -> None:
-    parts = [counted(A, 3), counted(B, 3)]
-    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts])
-    merged = NgramLanguageModel(smoothing=smoothing).fit_counts(counts, vocabulary)
-    joint = NgramLanguageModel(order=3, smoothing=smoothing).fit([*A, *B])
-    assert merged.trie_.sizes == joint.trie_.sizes
-    np.testing.assert_allclose(merged.score(HELD_OUT).log_probabilities, joint.score(HELD_OUT).log_probabilities, atol=2e-2)
-    if smoothing != "modified-kneser-ney":  # whose discounts count one n-gram as lmplz does, which depends on where it stands
-        np.testing.assert_allclose(merged.score(HELD_OUT).log_probabilities, joint.score(HELD_OUT).log_probabilities, atol=1e-6)
-
-
-def test_weights_repeat_texts() -> None:
-    parts = [counted(A, 3), counted(B, 3)]
-    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], [3, 1])
-    merged = NgramLanguageModel(smoothing="witten-bell").fit_counts(counts, vocabulary)
-    repeated = NgramLanguageModel(order=3, smoothing="witten-bell").fit([*A, *A, *A, *B])
-    np.testing.assert_allclose(merged.score(HELD_OUT).log_probabilities, repeated.score(HELD_OUT).log_probabilities, atol=1e-6)
-
-
-def test_fractions_lie_between_and_some_methods_refuse_them() -> None:
-    parts = [counted(A, 3), counted(B, 3)]
-
-    def probability(weights: list[float]) -> float:
-        counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], weights)
-        model = NgramLanguageModel(smoothing="witten-bell").fit_counts(counts, vocabulary)
-        state = model.initial_state()
-        assert np.exp(model.log_probs(state)).sum() == pytest.approx(1, abs=2e-6)
-        return float(model.log_probs(state)[0, vocabulary.id("w15")])  # a word of B alone
-
-    assert probability([1, 0.25]) < probability([1, 0.5]) < probability([1.0, 1.0]) < probability([0.5, 1])
-    counts, vocabulary = merge_counts([p for p, _ in parts], [v for _, v in parts], [0.5, 1])
-    for smoothing in ("modified-kneser-ney", "katz", "jelinek-mercer", "absolute-discounting"):
-        with pytest.raises(UsageError, match="needs whole counts"):
-            NgramLanguageModel(smoothing=smoothing).fit_counts(counts, vocabulary)
-
-
-def test_counts_that_don_t_go_together_are_refused() -> None:
-    with_ends, without = counted(A, 3), counted(A, 3, TextOptions(sentences="none"))
-    with pytest.raises(UsageError, match="some have none"):
-        merge_counts([with_ends[0], without[0]], [with_ends[1], without[1]])
-    with pytest.raises(InvalidParameterError):
-        merge_counts([with_ends[0]], [with_ends[1]], [0])
-    with pytest.raises(UsageError, match="sentence boundaries"):
-        NgramLanguageModel(smoothing="witten-bell", reading=TextOptions(sentences="none")).fit_counts(*with_ends)
 
 
 @pytest.mark.parametrize("smoothing", ["modified-kneser-ney", "kneser-ney", "witten-bell", "katz", "jelinek-mercer", "additive"])
