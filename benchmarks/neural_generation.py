@@ -72,8 +72,9 @@ def seconds_a_token(write: Callable[[int], object], tokens: int) -> float:
 
 
 def lmkit_runs(name: str, tokens: int) -> dict[str, float]:
+    from lmkit.neural.architecture import Architecture
     from lmkit.neural.models import RecurrentLanguageModel
-    from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+    from lmkit.neural.recurrent import RecurrentNetwork
     from lmkit.neural.workers import ThreadWorkers
     from lmkit.sampling import Decoding, generate, generate_many
     from lmkit.text.vocabulary import Vocabulary

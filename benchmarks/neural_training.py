@@ -71,9 +71,10 @@ def lmkit_runs(name: str, threads: int, steps: int) -> dict[str, Any]:
 
 def lmkit_step(name: str, threads: int, steps: int, workers: Any) -> Any:
     """One training step as a function of its number."""
+    from lmkit.neural.architecture import Architecture
     from lmkit.neural.batching import ContiguousStreams, TrainingText
     from lmkit.neural.optimizers import clip_scale, global_norm, make_optimizer
-    from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+    from lmkit.neural.recurrent import RecurrentNetwork
 
     cell, layers, units, words, tied, texts, length = MODELS[name]
     ids = text(words, texts * length * (steps + WARM_UP + 1))
@@ -128,9 +129,9 @@ def memory(name: str) -> dict[str, float]:
     """Peak bytes of arrays in training by the model's own `fit`, and what is counted by hand."""
     import tracemalloc
 
+    from lmkit.neural.architecture import Architecture
     from lmkit.neural.models import RecurrentLanguageModel
     from lmkit.neural.recipe import Recipe
-    from lmkit.neural.recurrent import Architecture
     from lmkit.text.encoding import as_corpus
 
     cell, layers, units, words, tied, texts, length = MODELS[name]

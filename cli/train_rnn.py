@@ -89,10 +89,10 @@ def command(
     A training that is interrupted, by Ctrl-C or by force, goes on with --resume from its last checkpoint and ends with the same weights.
     """
     import lmkit_corpora
+    from lmkit.neural.architecture import Architecture
     from lmkit.neural.models import RecurrentLanguageModel
     from lmkit.neural.presets import changed, get_preset
     from lmkit.neural.recipe import Recipe
-    from lmkit.neural.recurrent import Architecture
 
     if bidirectional:
         raise UsageError(

@@ -60,6 +60,12 @@ RUNS: dict[str, Run] = {
         "train-rnn --layers 1 --hidden 512 --tied --output sampled:samples=1024 --dropout-input 0.35 --dropout-output 0.5 "
         "--dropout-recurrent 0.25 --variational --batch 20 --steps 35 --epochs 24",
     ),
+    "ptb-lstm-650": Run(
+        PTB,
+        "LSTM 1x650, tied, 50 epochs",
+        "train-rnn --layers 1 --hidden 650 --tied --output sampled:samples=1024 --dropout-words 0.1 --dropout-input 0.45 "
+        "--dropout-output 0.55 --dropout-recurrent 0.4 --variational --batch 20 --steps 35 --epochs 50",
+    ),
     "ptb-elman": Run(
         PTB,
         "Elman 1x400, tied, 10 epochs",

@@ -49,10 +49,10 @@ LABELS = {
 def measure(name: str, train: Any, valid: Any, test: Any, hidden: int, epochs: int) -> dict[str, Any]:
     """Train with one output layer and score valid and test."""
     from lmkit.evaluation.perplexity import Accounting
+    from lmkit.neural.architecture import Architecture
     from lmkit.neural.layers.dropout import Dropout
     from lmkit.neural.models import RecurrentLanguageModel
     from lmkit.neural.recipe import Recipe
-    from lmkit.neural.recurrent import Architecture
 
     shape = Architecture(layers=1, hidden=hidden, output={"name": name, **OUTPUTS[name]}, dropout=Dropout(input=0.1, output=0.2))
     recipe = Recipe(epochs=epochs)

@@ -19,11 +19,12 @@ import numpy as np
 
 from lmkit._validation import check_choice, check_float, check_int
 from lmkit.errors import InputError, InvalidParameterError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import Batch
 from lmkit.neural.interfaces import Workers, make_shards
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.optimizers import clip_scale, global_norm
-from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky-relu")

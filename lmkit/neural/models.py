@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import BatchSource, ContiguousStreams, Sentences, TrainingText
 from lmkit.neural.interfaces import make_shards
 from lmkit.neural.language_model import NeuralLanguageModel
 from lmkit.neural.reading import hidden_rows, score_apart, score_carried, score_streams
-from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
 from lmkit.text.encoding import as_corpus
 
@@ -65,7 +66,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     --------
     >>> from lmkit import RecurrentLanguageModel
     >>> from lmkit.neural.recipe import Recipe
-    >>> from lmkit.neural.recurrent import Architecture
+    >>> from lmkit.neural.architecture import Architecture
     >>> model = RecurrentLanguageModel(Architecture(layers=1, hidden=16), Recipe(batch=2, steps=5, epochs=60), threads=1)
     >>> model = model.fit("the cat sat\\nthe dog ran\\n" * 20)
     >>> model.next_words("the cat", top=1)[0].token

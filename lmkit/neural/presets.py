@@ -10,9 +10,9 @@ import dataclasses
 from typing import Any
 
 from lmkit._validation import check_choice
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 
 
 @dataclasses.dataclass(frozen=True)

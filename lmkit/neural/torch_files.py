@@ -18,8 +18,9 @@ import numpy as np
 
 import lmkit
 from lmkit.errors import FormatError, InputError, MissingDependencyError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.models import RecurrentLanguageModel
-from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import SPECIALS, Vocabulary
 

@@ -17,8 +17,8 @@ from lmkit.comparison.contestants import Contestant
 from lmkit.comparison.log_linear import LogLinearMixture
 from lmkit.embeddings.language_model import EmbeddingLanguageModel
 from lmkit.evaluation.significance import difference
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.window import WindowArchitecture
 from lmkit.neural.window_model import WindowLanguageModel
 from lmkit.wrappers.cache import UnigramCache

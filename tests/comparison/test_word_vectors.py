@@ -9,8 +9,8 @@ import numpy as np
 from lmkit import NgramLanguageModel, RecurrentLanguageModel
 from lmkit.comparison.word_vectors import context_vectors, score_vectors, vectors_of
 from lmkit.embeddings.language_model import EmbeddingLanguageModel
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.text.options import TextOptions
 from lmkit.wrappers.cache import UnigramCache
 

@@ -17,8 +17,8 @@ from lmkit.errors import UsageError
 from lmkit.evaluation.distributions import draw_sentences, walk
 from lmkit.evaluation.events_file import load_events, save_events
 from lmkit.evaluation.ranks import RankFigures, ranks_in, with_ranks
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.window import WindowArchitecture
 from lmkit.neural.window_model import WindowLanguageModel
 from lmkit.text.options import TextOptions

@@ -7,10 +7,11 @@ import pytest
 from reference import neural_twin
 
 from lmkit.errors import InvalidParameterError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import ContiguousStreams, TrainingText, padded_batches
 from lmkit.neural.layers import CELLS, get_cell
 from lmkit.neural.layers.dropout import Dropout
-from lmkit.neural.recurrent import Architecture, RecurrentNetwork
+from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
 
 VOCABULARY, TEXTS, STEPS = 11, 3, 4  # unequal, and unlike all sizes of layers

@@ -11,12 +11,12 @@ from reference import neural_twin
 
 import lmkit
 from lmkit.errors import FormatError, InvalidParameterError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import TrainingText
 from lmkit.neural.layers import CELLS
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.reading import score_apart, score_carried, score_streams
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.workers import ThreadWorkers
 from lmkit.protocols import LanguageModel
 from lmkit.text.options import TextOptions

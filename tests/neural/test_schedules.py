@@ -10,8 +10,8 @@ import re
 import pytest
 
 from lmkit.errors import FormatError, InvalidParameterError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.optimizers import make_optimizer
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.schedules import SCHEDULES, make_schedule
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed (for cross-checks only)")

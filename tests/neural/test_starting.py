@@ -13,8 +13,8 @@ import pytest
 import lmkit
 from lmkit import RecurrentLanguageModel
 from lmkit.errors import UsageError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.window import WindowArchitecture
 from lmkit.neural.window_model import WindowLanguageModel
 

@@ -12,9 +12,9 @@ import pytest
 from neural.test_trainer import words
 
 from lmkit.errors import InputError, InvalidParameterError, UsageError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.tracing import END, FEATURES, Trace, parse_units, trace
 from lmkit.neural.unit_pictures import in_colour, pieces, write_page
 from lmkit.text.encoding import as_corpus

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from lmkit.errors import DivergenceError, InputError, InvalidParameterError, UsageError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import ContiguousStreams, Sentences, TrainingText, in_shard_order
 from lmkit.neural.interfaces import make_shards
 from lmkit.neural.language_model import NeuralLanguageModel
@@ -23,7 +24,6 @@ from lmkit.neural.memory import estimate
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.optimizers import make_optimizer
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.trainer import JsonLinesLog
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions

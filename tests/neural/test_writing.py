@@ -8,10 +8,10 @@ from neural.test_trainer import words
 
 from lmkit import NgramLanguageModel
 from lmkit.beam_search import beam_search
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.layers import CELLS
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.neural.window import WindowArchitecture
 from lmkit.neural.window_model import WindowLanguageModel
 from lmkit.sampling import Decoding, Writer, choose_from, generate, generate_many, make_writer

@@ -10,10 +10,10 @@ from reference import neural_twin
 
 from lmkit import NgramLanguageModel
 from lmkit.errors import DivergenceError, InputError, InvalidParameterError, UsageError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.wrappers.dynamic_evaluation import DynamicEvaluation
 
 TEXT = "the cat sat on the mat\nthe dog sat on the rug\na cat saw a dog\n" * 12

@@ -7,9 +7,9 @@ import pytest
 
 from lmkit import NgramLanguageModel
 from lmkit.errors import InputError, InvalidParameterError, UsageError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.recurrent import Architecture
 from lmkit.wrappers.neural_cache import THETAS, NeuralCache
 
 TEXT = "the cat sat on the mat\nthe dog sat on the rug\na cat saw a dog\n" * 12

@@ -28,9 +28,9 @@ ENTRIES = (
 
 def train(entry: Entry, task: Task) -> Cost:
     """Train one net for the time it is given, and save the weights that did best on the validation text."""
+    from lmkit.neural.architecture import Architecture
     from lmkit.neural.models import RecurrentLanguageModel
     from lmkit.neural.recipe import Recipe
-    from lmkit.neural.recurrent import Architecture
 
     # each sentence apart, as the text is scored: n-gram models see no further back either
     recipe = Recipe(text="sentences", batch=32, steps=60, epochs=100, patience=3)
