@@ -167,7 +167,7 @@ class EmbeddingLanguageModel(Estimator):
         KeyboardInterrupt : after Ctrl-C, once the checkpoint, where asked for, is stored.
         """
         from lmkit.embeddings.training.checkpoint import keep_checkpoints
-        from lmkit.embeddings.training.hierarchical import SkipGramTree, Tree, TreeBags
+        from lmkit.embeddings.training.hierarchical import CbowTree, SkipGramTree, Tree
         from lmkit.embeddings.training.histories import HistoryText
         from lmkit.embeddings.training.trainer import Options, Trainer
 
@@ -185,7 +185,7 @@ class EmbeddingLanguageModel(Estimator):
         if np.count_nonzero(text.rows.counts[predicted]) < 2:
             raise InputError(f"{encoded.name}: holds fewer than two different tokens to predict; take a longer text.")
         tree = Tree(text.rows.counts, predicted)
-        objective = (SkipGramTree if self.model == "skipgram" else TreeBags)(text, settings, tree)  # type: ignore[arg-type]
+        objective = (SkipGramTree if self.model == "skipgram" else CbowTree)(text, settings, tree)  # type: ignore[arg-type]
         options = Options(report=report, held_out=other, patience=patience)  # type: ignore[arg-type]
         trainer = Trainer(objective, text, settings, options)  # type: ignore[arg-type]
         identity = {

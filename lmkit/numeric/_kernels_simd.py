@@ -7,7 +7,8 @@ counts floats; nothing is checked.
 | function | gives |
 |---|---|
 | zeros16(), splat16(x) | a vector of zeros, of one scalar in all lanes |
-| load16(array, i), store16(array, i, v) | array[i:i+16] |
+| load16(array, i), store16(array, i, v) | array[i:i+16]; loadi16 reads int32 |
+| twice8(a) | its first eight lanes, twice |
 | add16, sub16, mul16, div16, min16, max16 (a, b) | lane by lane |
 | fma16(a, b, c) | a * b + c, rounded once where the machine can |
 | floor16(a), sum16(a) | lane by lane; sum of the lanes, as a scalar |
@@ -38,6 +39,9 @@ if numba.config.DISABLE_JIT:
         return np.full(16, value, np.float32)
 
     def load16(array, index):
+        return array[index : index + 16].copy()
+
+    def loadi16(array, index):
         return array[index : index + 16].copy()
 
     def broadcast16(array, index):
@@ -75,6 +79,9 @@ if numba.config.DISABLE_JIT:
 
     def fold16(a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q):
         return np.stack([a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q]).sum(1, dtype=np.float32)
+
+    def twice8(a):
+        return np.concatenate([a[:8], a[:8]])
 
     def bits16(a):
         return a.view(np.int32).copy()
@@ -179,6 +186,14 @@ else:
             return builder.load(pointer, align=4)
 
         return float32x16(array, index), generate
+
+    @intrinsic
+    def loadi16(typing_context, array, index):
+        def generate(context, builder, signature, arguments):
+            pointer = _pointer(context, builder, signature.args[0], arguments[0], signature.args[1], arguments[1], _INTS)
+            return builder.load(pointer, align=4)
+
+        return int32x16(array, index), generate
 
     @intrinsic
     def broadcast16(typing_context, array, index):
@@ -310,6 +325,15 @@ else:
             return _fold(builder, list(arguments))
 
         return float32x16(*[float32x16] * LANES), generate
+
+    @intrinsic
+    def twice8(typing_context, a):
+        """The first eight lanes, twice."""
+
+        def generate(context, builder, signature, arguments):
+            return _shuffle(builder, arguments[0], arguments[0], [*range(8), *range(8)])
+
+        return float32x16(float32x16), generate
 
     @intrinsic
     def prefetch_row(typing_context, array, index, size):

@@ -14,7 +14,7 @@ from lmkit.embeddings import FastText, Word2Vec
 from lmkit.embeddings.options import Variant
 from lmkit.embeddings.training import _kernels_bags
 from lmkit.embeddings.training import _kernels_windows as windows
-from lmkit.embeddings.training.hierarchical import SkipGramTree, TreeBags
+from lmkit.embeddings.training.hierarchical import CbowTree, SkipGramTree, Tree
 from lmkit.embeddings.training.objective import Objective, Parameters, Stretch
 from lmkit.embeddings.training.subword import SubwordBags
 from lmkit.embeddings.training.text import TrainingText, WordRows
@@ -85,7 +85,7 @@ def twin_rate(text: TrainingText, place: int) -> float:
 
 def path_of(paths: Any, word: int) -> tuple[list[int], np.ndarray]:
     part = slice(paths.offsets[word], paths.offsets[word + 1])
-    return paths.nodes[part].tolist(), 1.0 - 2.0 * paths.codes[part]
+    return (paths.steps[part] >> 1).tolist(), 1.0 - 2.0 * (paths.steps[part] & 1)
 
 
 def check(objective: Objective, text: TrainingText, parameters: Parameters, inputs: np.ndarray, outputs: np.ndarray, loss: float) -> None:
@@ -120,7 +120,7 @@ def test_skipgram_tree(variant: Variant, dynamic: bool, right: bool) -> None:
 def test_cbow_tree(mean: bool, divide: bool) -> None:
     variant = OWN.replace(cbow_mean=mean, cbow_divided=divide)
     objective, text, parameters = prepared(
-        Word2Vec(model="cbow", loss="hs", dim=DIM, window=WINDOW, sample=0, compat=variant, threads=1), TreeBags
+        Word2Vec(model="cbow", loss="hs", dim=DIM, window=WINDOW, sample=0, compat=variant, threads=1), CbowTree
     )
     inputs, outputs = parameters.input_matrix.astype(float), parameters.output_matrix.astype(float)
     loss = 0.0
@@ -130,6 +130,30 @@ def test_cbow_tree(mean: bool, divide: bool) -> None:
             rate = twin_rate(text, centre.place)
             loss += subword_twin.bag_step(inputs, outputs, centre.contexts, nodes, signs, rate, mean=mean, divide=divide)
     check(objective, text, parameters, inputs, outputs, loss)
+
+
+@pytest.mark.parametrize("kind", [SkipGramTree, CbowTree])
+def test_paths_of_every_length_up_to_21_nodes(kind: Any) -> None:
+    rng = np.random.default_rng(13)
+    text = as_corpus("\n".join(" ".join(f"w{word}" for word in rng.permutation(22)) for _ in range(6)))
+    settings = Word2Vec(model="cbow" if kind is CbowTree else "skipgram", loss="hs", dim=DIM, window=WINDOW, sample=0, threads=1).settings()
+    training_text = TrainingText(text, WordRows.from_corpus(text, 1, None, OWN), 0, OWN)
+    tree = Tree(2 ** np.arange(22))  # each word outweighs all before it together
+    assert sorted(set(tree.lengths.tolist())) == list(range(1, 22))
+    objective = kind(training_text, settings, tree)
+    parameters = new_parameters(objective, settings)
+    parameters.output_matrix[:] = rng.normal(0, 0.3, parameters.output_matrix.shape)
+    parameters.input_matrix[:] = rng.normal(0, 0.3, parameters.input_matrix.shape)
+    inputs, outputs = parameters.input_matrix.astype(float), parameters.output_matrix.astype(float)
+    loss = 0.0
+    for centre in window_twin.centres(training_text.arrays, KEY, WINDOW):
+        nodes, signs = path_of(tree.paths, centre.row)
+        rate = twin_rate(training_text, centre.place)
+        if kind is SkipGramTree:
+            loss += hierarchical_twin.window_step(inputs, outputs, centre.contexts, nodes, signs, rate)
+        else:
+            loss += subword_twin.bag_step(inputs, outputs, centre.contexts, nodes, signs, rate, mean=True, divide=False)
+    check(objective, training_text, parameters, inputs, outputs, loss)
 
 
 def pool(objective: SubwordBags, number: int) -> list[int]:

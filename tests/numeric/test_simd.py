@@ -15,7 +15,7 @@ MASK = (1 << 64) - 1
 
 
 @kernel
-def _apply(values, out):
+def _apply(values, whole, out):
     a = simd.load16(values, 3)  # not aligned
     simd.store16(out, 0, simd.exp16(a))
     first = simd.load16(values, 0)
@@ -26,14 +26,17 @@ def _apply(values, out):
     simd.store16(out, 48, simd.fraction16(positive))
     simd.store16(out, 64, simd.tofloat16(simd.exponent16(positive)))
     simd.store16(out, 80, simd.max16(simd.min16(a, b), simd.zeros16()))
+    simd.store16(out, 98, simd.twice8(a))
+    simd.store16(out, 114, simd.tofloat16(simd.loadi16(whole, 5)))
     out[96] = simd.sum16(a)
     out[97] = simd.sumi16(simd.exponent16(positive))
 
 
 def test_vectors_against_numpy() -> None:
     values = np.random.default_rng(0).normal(0, 5, 48).astype(np.float32)
-    out = np.zeros(98, np.float32)
-    _apply(values, out)
+    whole = np.arange(7, 28, dtype=np.int32)
+    out = np.zeros(130, np.float32)
+    _apply(values, whole, out)
     a, b, first = values[3:19], values[16:32], values[:16]
     exact = np.exp(a.astype(np.float64))
     assert np.abs(out[:16] / exact - 1).max() < 3e-7 + 6e-8 * np.abs(a).max()
@@ -46,6 +49,8 @@ def test_vectors_against_numpy() -> None:
     assert np.array_equal(out[80:96], np.maximum(np.minimum(a, b), 0))
     assert out[96] == pytest.approx(a.astype(np.float64).sum(), abs=2e-5)
     assert out[97] == (exponent - 1).sum()
+    assert np.array_equal(out[98:114], np.tile(a[:8], 2))
+    assert np.array_equal(out[114:130], whole[5:21])
 
 
 def _mix(value: int) -> int:

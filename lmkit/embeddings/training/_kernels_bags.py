@@ -1,4 +1,4 @@
-"""Bags of input rows against output rows: skip-gram and CBOW over subwords, and CBOW with hierarchical softmax.
+"""Bags of input rows against output rows: skip-gram and CBOW over subwords, and skip-gram along paths in fastText's direction.
 
 The input of a word is a bag of rows, its members: with subwords its own row and those of its n-grams (Bojanowski, Grave, Joulin and Mikolov
 2017, equation 1; hidden h is their mean, as in fastText's program, where the paper sums), else its own row alone. A word is predicted by
@@ -34,7 +34,7 @@ from lmkit.embeddings.training._kernels_hidden import (
     pad_targets,
     train_targets,
 )
-from lmkit.embeddings.training._kernels_hierarchical import label_path, lay_path
+from lmkit.embeddings.training._kernels_hierarchical import lay_path
 from lmkit.embeddings.training._kernels_skipgram import draw_negative, loss_of
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
 from lmkit.numeric._kernels_random import alias_draw, draw
@@ -119,9 +119,7 @@ def _pooled_negative(pool, slot, positive, size):
 def _lay_pair(noise, paths, word, base, counter, output, stride, targets, signs, at, pools, pool):
     """The targets by which a word is predicted, at targets[at:], prefetched. Returns (where they end, number of the next draw)."""
     if noise.negative == 0:
-        length = lay_path(paths, word, stride, stride, output, targets[at:])
-        label_path(paths, word, signs, at)
-        return at + length, counter
+        return at + lay_path(paths, word, stride, output, targets, signs, at), counter
     targets[at] = word * stride
     signs[at] = np.float32(1)
     prefetch_row(output, word * stride, stride)

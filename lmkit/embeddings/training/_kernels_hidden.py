@@ -89,7 +89,7 @@ def pad_targets(targets, count):
 
 
 @uncounted
-def _look_up_steps(sigmoid, rate, signs, group, steps, count):
+def look_up_steps(sigmoid, rate, signs, group, steps, count):
     """steps hold s x of the targets from `group` on; write rate s sigma(-s x) by the table, which is for x."""
     for i in range(16):
         if i >= count:
@@ -176,7 +176,7 @@ def train_targets(hidden, error, output, stride, targets, first, count, signs, m
         one_more = add16(odds, splat16(1.0))
         if sigmoid.values.size > 0:
             store16(steps, 0, scores)
-            _look_up_steps(sigmoid, rate, signs, group, steps, size)
+            look_up_steps(sigmoid, rate, signs, group, steps, size)
         else:
             store16(steps, 0, mul16(mul16(sign, splat16(rate)), div16(odds, one_more)))
         product = mul16(product, one_more)
@@ -187,23 +187,73 @@ def train_targets(hidden, error, output, stride, targets, first, count, signs, m
 
 
 @inlined
+def _mean_tile(input, rows, count, scale, hidden, column, width):
+    a0 = a1 = a2 = a3 = zeros16()
+    for i in range(count):
+        at = rows[i] + column
+        a0 = add16(a0, load16(input, at))
+        if width > 1:
+            a1 = add16(a1, load16(input, at + 16))
+        if width > 2:
+            a2 = add16(a2, load16(input, at + 32))
+        if width > 3:
+            a3 = add16(a3, load16(input, at + 48))
+    by = splat16(scale)
+    store16(hidden, column, mul16(by, a0))
+    if width > 1:
+        store16(hidden, column + 16, mul16(by, a1))
+    if width > 2:
+        store16(hidden, column + 32, mul16(by, a2))
+    if width > 3:
+        store16(hidden, column + 48, mul16(by, a3))
+
+
+@inlined
 def mean_of_rows(input, stride, rows, count, scale, hidden):
     """hidden = scale * sum of the input rows; scale is 1 / count for the mean."""
-    for column in range(0, stride, 16):
-        a = b = zeros16()
-        for i in range(0, count - 1, 2):
-            a = add16(a, load16(input, rows[i] + column))
-            b = add16(b, load16(input, rows[i + 1] + column))
-        if count & 1:
-            a = add16(a, load16(input, rows[count - 1] + column))
-        store16(hidden, column, mul16(splat16(scale), add16(a, b)))
+    whole = stride & ~np.int64(63)
+    for column in range(0, whole, 64):
+        _mean_tile(input, rows, count, scale, hidden, column, 4)
+    rest = (stride - whole) >> 4
+    if rest == 3:
+        _mean_tile(input, rows, count, scale, hidden, whole, 3)
+    elif rest == 2:
+        _mean_tile(input, rows, count, scale, hidden, whole, 2)
+    elif rest == 1:
+        _mean_tile(input, rows, count, scale, hidden, whole, 1)
+
+
+@inlined
+def _add_tile(input, rows, count, scale, error, column, width):
+    by = splat16(scale)
+    e0 = e1 = e2 = e3 = mul16(by, load16(error, column))
+    if width > 1:
+        e1 = mul16(by, load16(error, column + 16))
+    if width > 2:
+        e2 = mul16(by, load16(error, column + 32))
+    if width > 3:
+        e3 = mul16(by, load16(error, column + 48))
+    for i in range(count):
+        at = rows[i] + column
+        store16(input, at, add16(e0, load16(input, at)))
+        if width > 1:
+            store16(input, at + 16, add16(e1, load16(input, at + 16)))
+        if width > 2:
+            store16(input, at + 32, add16(e2, load16(input, at + 32)))
+        if width > 3:
+            store16(input, at + 48, add16(e3, load16(input, at + 48)))
 
 
 @inlined
 def add_to_rows(input, stride, rows, count, scale, error):
     """input row += scale * error, for each row of the list; a row that stands twice gets it twice."""
-    for column in range(0, stride, 16):
-        step = mul16(splat16(scale), load16(error, column))
-        for i in range(count):
-            at = rows[i] + column
-            store16(input, at, add16(step, load16(input, at)))
+    whole = stride & ~np.int64(63)
+    for column in range(0, whole, 64):
+        _add_tile(input, rows, count, scale, error, column, 4)
+    rest = (stride - whole) >> 4
+    if rest == 3:
+        _add_tile(input, rows, count, scale, error, whole, 3)
+    elif rest == 2:
+        _add_tile(input, rows, count, scale, error, whole, 2)
+    elif rest == 1:
+        _add_tile(input, rows, count, scale, error, whole, 1)

@@ -5,9 +5,9 @@ s = +1 for a bit 0, -1 for a bit 1 (word2vec's label is 1 - bit),
 
     -log p(o | c) = sum over l of -log sigma(s_l x_l)    for every context word c, input = input[c].
 
-The fast form computes the x of a window first (contexts in pairs, nodes in groups of six), then takes all steps at once: a path's nodes
-are distinct, so that is the exact gradient of the window's loss. The other form trains one context after the other, as word2vec.c and
-gensim do. CBOW stands in `_kernels_bags.py`.
+The fast form computes the x of a window first (contexts in pairs, nodes in groups of eight and a last one of 2, 4, 6 or 8), then takes all
+steps at once: a path's nodes are distinct, so that is the exact gradient of the window's loss. The other form trains one context after the
+other, as word2vec.c and gensim do. CBOW stands in `_kernels_hierarchical_cbow.py`.
 
 | name   | dtype   | shape | holds |
 |--------|---------|-------|-------|
@@ -26,184 +26,294 @@ import numpy as np
 
 from lmkit._jit import inlined, uncounted
 from lmkit.embeddings.training._kernels_hidden import pad_targets, train_targets
-from lmkit.embeddings.training._kernels_skipgram import GROUP, loss_of, score_pair, steps_of_scores
+from lmkit.embeddings.training._kernels_skipgram import loss_of, steps_of_scores
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
-from lmkit.numeric._kernels_simd import add16, broadcast16, fma16, load16, prefetch_row, splat16, splati16, store16, zeros16
+from lmkit.numeric._kernels_machine import prefetch
+from lmkit.numeric._kernels_simd import (
+    add16,
+    broadcast16,
+    floats16,
+    fma16,
+    fold16,
+    load16,
+    loadi16,
+    mul16,
+    ori16,
+    prefetch_row,
+    shli16,
+    splat16,
+    splati16,
+    store16,
+    twice8,
+    zeros16,
+)
 
 
 class Paths(NamedTuple):
-    """offsets : int64 (V+1,), nodes : int32 (L,), codes : uint8 (L,), as in HuffmanTree. A word with an empty path is never predicted."""
+    """offsets : int64 (V+1,). steps : int32 (L + 16,), row of the inner node * 2 + bit of the code, for one word after the other; what
+    stands behind the last may be read, and is 0. A word with an empty path is never predicted."""
 
     offsets: np.ndarray
-    nodes: np.ndarray
-    codes: np.ndarray
+    steps: np.ndarray
 
 
 class PathBlock(NamedTuple):
     """Scratch for windows of w words on a side and paths of P nodes at most.
 
-    targets : int64 (2, P + 12), nodes on the path of this centre and of the next: their rows, or first floats where trained one by one.
-    lengths : int64 (2,), of those paths. contexts : int64 (2w + 1,), first float of each context row. old : float32 (32 w + 16,).
-    steps : float32 ((P / 6 + 1) (w + 1) 16 + 28,).
-    pair_masks : float32 (2 * 7 * 16,), which lanes are in use, at 16 * (7 * (two contexts) + nodes).
-    pair_signs : float32 ((P / 6 + 1) * 16,), s of each group of six nodes, in lanes [j] and [6 + j].
-    signs : float32 (P + 28,), s of each node. masks : see _kernels_hidden. error : float32 (stride,).
+    targets : int64 (P + 12,), first floats of the nodes where contexts are trained one by one. signs : float32 (P + 28,), s of them.
+    contexts : int64 (2w + 2,), first float of each context row. old : float32 (2w * stride,), those rows before a step.
+    scores : float32 ((P / 8 + 1) (w + 1) 16 + 28,), for each group of eight nodes and pair of contexts.
+    pair_masks : float32 (2 * 9 * 16,), which lanes are in use, at 16 * (9 * (two contexts) + nodes).
+    masks : see _kernels_hidden. error : float32 (stride,).
     """
 
     targets: np.ndarray
     contexts: np.ndarray
     old: np.ndarray
-    steps: np.ndarray
+    scores: np.ndarray
     pair_masks: np.ndarray
-    pair_signs: np.ndarray
     signs: np.ndarray
     masks: np.ndarray
     error: np.ndarray
-    lengths: np.ndarray
 
 
-_HOT = 3  # nodes below the root that are always in the cache
+NODES = 8
+"""Nodes of a group."""
+_NEAR = 64  # nodes below the root that are always in the nearest cache
+_OFFSETS_AHEAD, _PATHS_AHEAD = 12, 6  # centres: one must be there before the next can be asked for
 
 
 @inlined
-def lay_path(paths, word, unit, stride, output, targets):
-    """targets: the nodes' rows on a word's path times `unit`; the rows are prefetched. Returns their number."""
+def fetch_ahead(paths, kept, centre, last, output, stride):
+    """Start loading what the next centres need: where their paths stand, the paths, the nodes' rows."""
+    prefetch(paths.offsets, kept.row[min(centre + _OFFSETS_AHEAD, last - 1)])
+    start = paths.offsets[kept.row[min(centre + _PATHS_AHEAD, last - 1)]]
+    prefetch(paths.steps, start)
+    prefetch(paths.steps, start + 12)
+    if centre + 1 < last:
+        word = kept.row[centre + 1]
+        for i in range(paths.offsets[word], paths.offsets[word + 1]):
+            node = np.int64(paths.steps[i]) >> 1
+            if node >= _NEAR:
+                prefetch_row(output, node * stride, stride)
+
+
+@inlined
+def signs_of(paths, at):
+    """Sixteen lanes: +1 for a bit 0, -1 for a bit 1."""
+    return floats16(ori16(shli16(loadi16(paths.steps, at), splati16(31)), splati16(0x3F800000)))
+
+
+@inlined
+def first_float(paths, at, stride):
+    """Of the row of a node."""
+    return (np.int64(paths.steps[at]) >> 1) * stride
+
+
+@inlined
+def lay_path(paths, word, stride, output, targets, signs, at):
+    """targets[at:], signs[at:]: first floats of the nodes on a word's path, prefetched, and their signs. Returns their number."""
     start = paths.offsets[word]
     length = np.int64(paths.offsets[word + 1] - start)
     for i in range(length):
-        row = np.int64(paths.nodes[start + i])
-        targets[i] = row * unit
-        if i >= _HOT:
-            prefetch_row(output, row * stride, stride)
-    if length > 0:
-        pad_targets(targets, length)
+        step = np.int64(paths.steps[start + i])
+        targets[at + i] = (step >> 1) * stride
+        signs[at + i] = np.float32(1 - 2 * (step & 1))
+        if step >= 2 * _NEAR:
+            prefetch_row(output, (step >> 1) * stride, stride)
     return length
 
 
 @inlined
-def label_path(paths, word, signs, at):
-    """signs[at:]: +1 for a bit 0 on a word's path, -1 for a bit 1."""
-    start = paths.offsets[word]
-    for i in range(paths.offsets[word + 1] - start):
-        signs[at + i] = np.float32(1.0) - np.float32(2.0) * np.float32(paths.codes[start + i])
-
-
-@inlined
-def _label_pairs(paths, word, signs):
-    """signs: for each group of six nodes 16 lanes, [j] and [6 + j] for node j."""
-    start = paths.offsets[word]
-    for i in range(paths.offsets[word + 1] - start):
-        lane = 16 * (i // GROUP) + i % GROUP
-        sign = np.float32(1.0) - np.float32(2.0) * np.float32(paths.codes[start + i])
-        signs[lane] = sign
-        signs[lane + GROUP] = sign
-
-
-@inlined
-def _take_pair_steps(input, output, stride, contexts, count, targets, groups, steps, room, old):
-    """input[c] += sum of step * output[n] and output[n] += sum of step * input[c], both from the values before."""
+def _score_pair(input, output, stride, a, b, paths, at, size):
+    """Scores of two contexts (first floats a, b) against `size` nodes, 2, 4, 6 or 8: lanes [j] and [8 + j] for node j."""
+    t0 = first_float(paths, at, stride)
+    t1 = first_float(paths, at + 1, stride)
+    t2 = first_float(paths, at + 2, stride)
+    t3 = first_float(paths, at + 3, stride)
+    t4 = first_float(paths, at + 4, stride)
+    t5 = first_float(paths, at + 5, stride)
+    t6 = first_float(paths, at + 6, stride)
+    t7 = first_float(paths, at + 7, stride)
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros16()
+    b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = zeros16()
     for column in range(0, stride, 16):
+        x = load16(input, a + column)
+        y = load16(input, b + column)
+        t = load16(output, t0 + column)
+        a0 = fma16(x, t, a0)
+        b0 = fma16(y, t, b0)
+        t = load16(output, t1 + column)
+        a1 = fma16(x, t, a1)
+        b1 = fma16(y, t, b1)
+        if size > 2:
+            t = load16(output, t2 + column)
+            a2 = fma16(x, t, a2)
+            b2 = fma16(y, t, b2)
+            t = load16(output, t3 + column)
+            a3 = fma16(x, t, a3)
+            b3 = fma16(y, t, b3)
+        if size > 4:
+            t = load16(output, t4 + column)
+            a4 = fma16(x, t, a4)
+            b4 = fma16(y, t, b4)
+            t = load16(output, t5 + column)
+            a5 = fma16(x, t, a5)
+            b5 = fma16(y, t, b5)
+        if size > 6:
+            t = load16(output, t6 + column)
+            a6 = fma16(x, t, a6)
+            b6 = fma16(y, t, b6)
+            t = load16(output, t7 + column)
+            a7 = fma16(x, t, a7)
+            b7 = fma16(y, t, b7)
+    return fold16(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7)
+
+
+@inlined
+def _score_group(input, output, stride, contexts, count, paths, at, scores, first, size):
+    """Scores of all contexts against `size` nodes: sixteen for each pair of contexts, from scores[first:] on."""
+    for i in range(0, count, 2):
+        store16(scores, first + 8 * i, _score_pair(input, output, stride, contexts[i], contexts[i + 1], paths, at, size))
+
+
+@inlined
+def _take_group(input, output, stride, contexts, count, paths, at, scores, first, old, size):
+    """input[c] += sum of step * output[n] and output[n] += sum of step * old[c] for `size` nodes; `old` holds the contexts' rows."""
+    t0 = first_float(paths, at, stride)
+    t1 = first_float(paths, at + 1, stride)
+    t2 = first_float(paths, at + 2, stride)
+    t3 = first_float(paths, at + 3, stride)
+    t4 = first_float(paths, at + 4, stride)
+    t5 = first_float(paths, at + 5, stride)
+    t6 = first_float(paths, at + 6, stride)
+    t7 = first_float(paths, at + 7, stride)
+    for column in range(0, stride, 16):
+        v0 = load16(output, t0 + column)
+        v1 = load16(output, t1 + column)
+        v2 = v3 = v4 = v5 = v6 = v7 = d0 = d1 = d2 = d3 = d4 = d5 = d6 = d7 = zeros16()
+        if size > 2:
+            v2 = load16(output, t2 + column)
+            v3 = load16(output, t3 + column)
+        if size > 4:
+            v4 = load16(output, t4 + column)
+            v5 = load16(output, t5 + column)
+        if size > 6:
+            v6 = load16(output, t6 + column)
+            v7 = load16(output, t7 + column)
         for i in range(count):
-            store16(old, 16 * i, load16(input, contexts[i] + column))
-        for group in range(groups):
-            place = GROUP * group
-            t0 = targets[place] * stride + column
-            t1 = targets[place + 1] * stride + column
-            t2 = targets[place + 2] * stride + column
-            t3 = targets[place + 3] * stride + column
-            t4 = targets[place + 4] * stride + column
-            t5 = targets[place + 5] * stride + column
-            v0, v1, v2 = load16(output, t0), load16(output, t1), load16(output, t2)
-            v3, v4, v5 = load16(output, t3), load16(output, t4), load16(output, t5)
-            d0 = d1 = d2 = d3 = d4 = d5 = zeros16()
-            for i in range(count):
-                at = group * room + 16 * (i >> 1) + GROUP * (i & 1)
-                g0, g1, g2 = broadcast16(steps, at), broadcast16(steps, at + 1), broadcast16(steps, at + 2)
-                g3, g4, g5 = broadcast16(steps, at + 3), broadcast16(steps, at + 4), broadcast16(steps, at + 5)
-                x = load16(old, 16 * i)
-                d0 = fma16(g0, x, d0)
-                d1 = fma16(g1, x, d1)
+            s = first + 8 * i
+            x = load16(old, i * stride + column)
+            y = load16(input, contexts[i] + column)
+            g0 = broadcast16(scores, s)
+            g1 = broadcast16(scores, s + 1)
+            d0 = fma16(g0, x, d0)
+            d1 = fma16(g1, x, d1)
+            y = fma16(g0, v0, y)
+            z = mul16(g1, v1)
+            if size > 2:
+                g2 = broadcast16(scores, s + 2)
+                g3 = broadcast16(scores, s + 3)
                 d2 = fma16(g2, x, d2)
                 d3 = fma16(g3, x, d3)
+                y = fma16(g2, v2, y)
+                z = fma16(g3, v3, z)
+            if size > 4:
+                g4 = broadcast16(scores, s + 4)
+                g5 = broadcast16(scores, s + 5)
                 d4 = fma16(g4, x, d4)
                 d5 = fma16(g5, x, d5)
-                y = load16(input, contexts[i] + column)
-                y = fma16(g0, v0, y)
-                y = fma16(g1, v1, y)
-                y = fma16(g2, v2, y)
-                y = fma16(g3, v3, y)
                 y = fma16(g4, v4, y)
-                y = fma16(g5, v5, y)
-                store16(input, contexts[i] + column, y)
-            # read again: the padding of a group repeats the first node, with steps of 0
-            store16(output, t0, add16(load16(output, t0), d0))
-            store16(output, t1, add16(load16(output, t1), d1))
-            store16(output, t2, add16(load16(output, t2), d2))
-            store16(output, t3, add16(load16(output, t3), d3))
-            store16(output, t4, add16(load16(output, t4), d4))
-            store16(output, t5, add16(load16(output, t5), d5))
+                z = fma16(g5, v5, z)
+            if size > 6:
+                g6 = broadcast16(scores, s + 6)
+                g7 = broadcast16(scores, s + 7)
+                d6 = fma16(g6, x, d6)
+                d7 = fma16(g7, x, d7)
+                y = fma16(g6, v6, y)
+                z = fma16(g7, v7, z)
+            store16(input, contexts[i] + column, add16(y, z))
+        # read again: behind a path's end stands any node, with a step of 0
+        store16(output, t0 + column, add16(load16(output, t0 + column), d0))
+        store16(output, t1 + column, add16(load16(output, t1 + column), d1))
+        if size > 2:
+            store16(output, t2 + column, add16(load16(output, t2 + column), d2))
+            store16(output, t3 + column, add16(load16(output, t3 + column), d3))
+        if size > 4:
+            store16(output, t4 + column, add16(load16(output, t4 + column), d4))
+            store16(output, t5 + column, add16(load16(output, t5 + column), d5))
+        if size > 6:
+            store16(output, t6 + column, add16(load16(output, t6 + column), d6))
+            store16(output, t7 + column, add16(load16(output, t7 + column), d7))
 
 
 @uncounted
 def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, input, output, stride, kept, block, stats):
     """Train on the tokens [start, stop) of an epoch whose draws have this key."""
-    room = 16 * ((block.contexts.size + 1) >> 1)
+    room = 8 * block.contexts.size  # scores of a group
+    contexts, scores, old = block.contexts, block.scores, block.old
     product = splat16(1.0)
     exponents = splati16(0)
     pairs = 0
     centres = 0
-    lengths = block.lengths
     begin(text, key, start, kept)
     for chunk in range(start, stop, CHUNK):
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
         centres += last - first
-        if first < last:
-            lengths[first & 1] = lay_path(paths, kept.row[first], 1, stride, output, block.targets[first & 1])
         for centre in range(first, last):
-            targets = block.targets[centre & 1]
-            length = lengths[centre & 1]
-            if centre + 1 < last:
-                lengths[(centre + 1) & 1] = lay_path(paths, kept.row[centre + 1], 1, stride, output, block.targets[(centre + 1) & 1])
+            fetch_ahead(paths, kept, centre, last, output, stride)
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
+            begins = np.int64(paths.offsets[kept.row[centre]])
+            length = np.int64(paths.offsets[kept.row[centre] + 1]) - begins
             left, right = window(windows, kept, centre)
-            count = 0
-            for i in range(left, right):
-                if i != centre:
-                    block.contexts[count] = np.int64(kept.row[i]) * stride
-                    count += 1
+            count = right - left - 1
             if count == 0 or length == 0:
                 continue
+            for i in range(count):
+                contexts[i] = np.int64(kept.row[left + i + (1 if left + i >= centre else 0)]) * stride
+            contexts[count] = contexts[count - 1]
             pairs += count
             step = np.float32(learning_rate(rate, kept.place[centre]))
-            groups = (length + GROUP - 1) // GROUP
-            _label_pairs(paths, kept.row[centre], block.pair_signs)
-            for group in range(groups):
+            for group in range(0, length, NODES):
+                size = length - group
+                at = begins + group
+                to = room * (group >> 3)
+                if size > 6:
+                    _score_group(input, output, stride, contexts, count, paths, at, scores, to, 8)
+                elif size > 4:
+                    _score_group(input, output, stride, contexts, count, paths, at, scores, to, 6)
+                elif size > 2:
+                    _score_group(input, output, stride, contexts, count, paths, at, scores, to, 4)
+                else:
+                    _score_group(input, output, stride, contexts, count, paths, at, scores, to, 2)
+            for group in range(0, length, NODES):
+                size = min(NODES, length - group)
+                sign = twice8(signs_of(paths, begins + group))
+                to = room * (group >> 3)
                 for i in range(0, count, 2):
                     two = 1 if i + 1 < count else 0
-                    score_pair(
-                        input,
-                        output,
-                        stride,
-                        block.contexts[i],
-                        block.contexts[i + two],
-                        targets,
-                        GROUP * group,
-                        block.steps,
-                        group * room + 8 * i,
-                    )
-            for group in range(groups):
-                size = min(GROUP, length - GROUP * group)
-                sign = load16(block.pair_signs, 16 * group)
-                for i in range(0, count, 2):
-                    two = 1 if i + 1 < count else 0
-                    mask = load16(block.pair_masks, 16 * (7 * two + size))
-                    product, exponents = steps_of_scores(block.steps, group * room + 8 * i, mask, sign, step, product, exponents)
-            _take_pair_steps(input, output, stride, block.contexts, count, targets, groups, block.steps, room, block.old)
+                    mask = load16(block.pair_masks, 16 * (9 * two + size))
+                    product, exponents = steps_of_scores(scores, to + 8 * i, mask, sign, step, product, exponents)
+            for i in range(count):
+                for column in range(0, stride, 16):
+                    store16(old, i * stride + column, load16(input, contexts[i] + column))
+            for group in range(0, length, NODES):
+                size = length - group
+                at = begins + group
+                to = room * (group >> 3)
+                if size > 6:
+                    _take_group(input, output, stride, contexts, count, paths, at, scores, to, old, 8)
+                elif size > 4:
+                    _take_group(input, output, stride, contexts, count, paths, at, scores, to, old, 6)
+                elif size > 2:
+                    _take_group(input, output, stride, contexts, count, paths, at, scores, to, old, 4)
+                else:
+                    _take_group(input, output, stride, contexts, count, paths, at, scores, to, old, 2)
     stats[0] += stop - start
     stats[1] += centres
     stats[2] += pairs
-    stats[3] += loss_of(product, exponents, block.steps)
+    stats[3] += loss_of(product, exponents, block.scores)
 
 
 @uncounted
@@ -213,16 +323,16 @@ def train_skipgram_hierarchical_singly(text, key, start, stop, rate, windows, pa
     exponents = splati16(0)
     pairs = 0
     centres = 0
-    targets = block.targets[0]
+    targets = block.targets
     begin(text, key, start, kept)
     for chunk in range(start, stop, CHUNK):
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
         centres += last - first
         for centre in range(first, last):
-            length = lay_path(paths, kept.row[centre], stride, stride, output, targets)
+            length = lay_path(paths, kept.row[centre], stride, output, targets, block.signs, 0)
             if length == 0:
                 continue
-            label_path(paths, kept.row[centre], block.signs, 0)
+            pad_targets(targets, length)
             left, right = window(windows, kept, centre)
             step = np.float32(learning_rate(rate, kept.place[centre]))
             for i in range(left, right):
@@ -243,7 +353,7 @@ def train_skipgram_hierarchical_singly(text, key, start, stop, rate, windows, pa
                     block.masks,
                     sigmoid,
                     step,
-                    block.steps,
+                    block.scores,
                     product,
                     exponents,
                 )
@@ -252,4 +362,4 @@ def train_skipgram_hierarchical_singly(text, key, start, stop, rate, windows, pa
     stats[0] += stop - start
     stats[1] += centres
     stats[2] += pairs
-    stats[3] += loss_of(product, exponents, block.steps)
+    stats[3] += loss_of(product, exponents, block.scores)

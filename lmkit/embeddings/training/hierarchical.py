@@ -10,15 +10,16 @@ from lmkit.embeddings.options import Settings
 from lmkit.embeddings.training import _kernels_bags as bags
 from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_hierarchical as kernels
+from lmkit.embeddings.training import _kernels_hierarchical_cbow as cbow
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, aligned_zeros, sigmoid_table
+from lmkit.embeddings.training.objective import LANES, Objective, Parameters, Stretch, aligned_zeros, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
 from lmkit.numeric.huffman import HuffmanTree
 from lmkit.text.vocabulary import frozen
 
 NO_NOISE = skipgram.Noise(frozen(np.zeros(1, np.uint64)), 0)
-NO_PATHS = kernels.Paths(frozen(np.zeros(1, np.int64)), frozen(np.zeros(1, np.int32)), frozen(np.zeros(1, np.uint8)))
+NO_PATHS = kernels.Paths(frozen(np.zeros(1, np.int64)), frozen(np.zeros(LANES, np.int32)))
 
 
 class Tree:
@@ -39,14 +40,16 @@ class Tree:
         lengths = np.zeros(len(counts), np.int64)
         lengths[chosen] = self.huffman.lengths
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])  # `chosen` rises, so the paths lie in the same order
-        nodes = (self.n_nodes - 1 - self.huffman.nodes).astype(np.int32)
+        self._nodes = self.n_nodes - 1 - self.huffman.nodes
+        steps = np.zeros(len(self._nodes) + LANES, np.int32)
+        steps[:-LANES] = 2 * self._nodes + self.huffman.codes
         self.longest = int(lengths.max())
         self.lengths = lengths
-        self.paths = kernels.Paths(frozen(offsets), frozen(nodes), frozen(self.huffman.codes))
+        self.paths = kernels.Paths(frozen(offsets), frozen(steps))
 
     def updates(self, times: np.ndarray) -> np.ndarray:
         """float64 (n_nodes,): how often each row is updated if word i is predicted times[i] times."""
-        return np.bincount(self.paths.nodes, np.repeat(times, self.lengths), self.n_nodes)
+        return np.bincount(self._nodes, np.repeat(times, self.lengths), self.n_nodes)
 
     def node_vectors(self, parameters: Parameters) -> np.ndarray:
         """float32 (V-1, dim): the inner nodes' vectors in the tree's own order."""
@@ -92,29 +95,54 @@ class SkipGramTree(_Hierarchical):
             kernels.train_skipgram_hierarchical_singly(*before, self.sigmoid, *after)
 
 
-class TreeBags(_Hierarchical):
-    """The centre word from the mean or the sum of its window (CBOW), or each word of the window from the centre (fastText's skip-gram)."""
+class CbowTree(_Hierarchical):
+    """The centre word from the mean or the sum of its window."""
+
+    def updates(self) -> tuple[np.ndarray, np.ndarray]:
+        kept = self.text.expected_kept
+        nodes = self.tree.updates(kept)
+        return kept * (self.mean_window() * nodes.sum() / max(kept.sum(), 1.0)), nodes
+
+    def scratch(self) -> Any:
+        return self.kept_scratch(), window_block(self.settings.window, self.tree.longest, self.stride)
+
+    def train(self, stretch: Stretch, parameters: Parameters, scratch: Any, stats: np.ndarray) -> None:
+        cbow.train_cbow_hierarchical(
+            stretch.text.arrays,
+            stretch.key,
+            stretch.start,
+            stretch.stop,
+            stretch.rate,
+            self.windows,
+            self.tree.paths,
+            bag_of(self.settings),
+            self.sigmoid,
+            parameters.input,
+            parameters.output,
+            parameters.stride,
+            *scratch,
+            stats,
+        )
+
+
+class SkipGramTreeForward(_Hierarchical):
+    """Skip-gram in fastText's direction: each word of the window from the centre."""
 
     def __init__(self, text: TrainingText, settings: Settings, tree: Tree | None = None) -> None:
         super().__init__(text, settings, tree)
         own = np.arange(self.input_rows + 1)
         self.members = bags.Members(frozen(own), frozen(own[:-1].astype(np.int32)))
-        self.bag = bag_of(settings)
-        self.cbow = settings.model == "cbow"
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
-        kept = self.text.expected_kept
-        nodes = self.tree.updates(kept if self.cbow else kept * self.mean_window())
-        each = self.tree.updates(kept).sum() / max(kept.sum(), 1.0)  # nodes of a path, on average
-        return kept * (self.mean_window() * each), nodes
+        kept = self.text.expected_kept * self.mean_window()
+        nodes = self.tree.updates(kept)
+        return kept * (nodes.sum() / max(kept.sum(), 1.0)), nodes
 
     def scratch(self) -> Any:
-        size = 2 * self.settings.window
-        targets, rows = (self.tree.longest, size) if self.cbow else (size * self.tree.longest, 1)
-        return self.kept_scratch(), bag_block(self.settings.window, targets, rows, self.stride)
+        window = self.settings.window
+        return self.kept_scratch(), bag_block(window, 2 * window * self.tree.longest, 1, self.stride)
 
     def train(self, stretch: Stretch, parameters: Parameters, scratch: Any, stats: np.ndarray) -> None:
-        kept, block = scratch
         bags.train_bags(
             stretch.text.arrays,
             stretch.key,
@@ -122,25 +150,24 @@ class TreeBags(_Hierarchical):
             stretch.stop,
             stretch.rate,
             self.windows,
-            self.cbow,
+            False,
             2 * self.settings.window if self.settings.variant.share_negatives else 1,
             NO_NOISE,
             self.tree.paths,
-            self.bag,
+            bag_of(self.settings),
             self.sigmoid,
             self.members,
             parameters.input,
             parameters.output,
             parameters.stride,
-            kept,
-            block,
+            *scratch,
             stats,
         )
 
 
 def skipgram_tree(text: TrainingText, settings: Settings) -> Objective:
     """Skip-gram in the variant's direction."""
-    return SkipGramTree(text, settings) if settings.variant.direction == "context-in" else TreeBags(text, settings)
+    return SkipGramTree(text, settings) if settings.variant.direction == "context-in" else SkipGramTreeForward(text, settings)
 
 
 def bag_of(settings: Settings) -> hidden_kernels.Bag:
@@ -150,23 +177,34 @@ def bag_of(settings: Settings) -> hidden_kernels.Bag:
 
 def path_block(window: int, longest: int, stride: int) -> kernels.PathBlock:
     """Scratch of `_kernels_hierarchical`."""
-    group = skipgram.GROUP
+    group = kernels.NODES
     groups = -(-longest // group)
-    masks = np.zeros((2, group + 1, 16), np.float32)
+    masks = np.zeros((2, group + 1, 2, group), np.float32)
     for nodes in range(group + 1):
-        masks[:, nodes, :nodes] = 1
-        masks[1, nodes, group : group + nodes] = 1
+        masks[:, nodes, 0, :nodes] = 1
+        masks[1, nodes, 1, :nodes] = 1
     return kernels.PathBlock(
-        targets=np.zeros((2, longest + hidden_kernels.TOGETHER), np.int64),
-        contexts=np.zeros(2 * window + 1, np.int64),
-        old=aligned_zeros(32 * window + 16),
-        steps=aligned_zeros(groups * (window + 1) * 16 + 28),
+        targets=np.zeros(longest + hidden_kernels.TOGETHER, np.int64),
+        contexts=np.zeros(2 * window + 2, np.int64),
+        old=aligned_zeros(2 * window * stride),
+        scores=aligned_zeros(groups * (window + 1) * LANES + 28),
         pair_masks=masks.ravel(),
-        pair_signs=np.zeros(groups * 16, np.float32),
         signs=np.zeros(longest + 28, np.float32),
         masks=hidden_kernels.lane_masks(),
         error=aligned_zeros(stride),
-        lengths=np.zeros(2, np.int64),
+    )
+
+
+def window_block(window: int, longest: int, stride: int) -> cbow.WindowBlock:
+    """Scratch of `_kernels_hierarchical_cbow`."""
+    return cbow.WindowBlock(
+        contexts=np.zeros(2 * window + 1, np.int64),
+        hidden=aligned_zeros(stride),
+        error=aligned_zeros(stride),
+        steps=aligned_zeros(longest + cbow.NODES),
+        looked_up=aligned_zeros(cbow.NODES),
+        signs=aligned_zeros(cbow.NODES),
+        masks=(np.arange(cbow.NODES) < np.arange(cbow.NODES + 1)[:, None]).astype(np.float32).ravel(),
     )
 
 

@@ -37,7 +37,7 @@ OBJECTIVES = {
     ("skipgram", "ns"): ("lmkit.embeddings.training.negative_sampling", "SkipGram"),
     ("cbow", "ns"): ("lmkit.embeddings.training.negative_sampling", "Cbow"),
     ("skipgram", "hs"): ("lmkit.embeddings.training.hierarchical", "skipgram_tree"),
-    ("cbow", "hs"): ("lmkit.embeddings.training.hierarchical", "TreeBags"),
+    ("cbow", "hs"): ("lmkit.embeddings.training.hierarchical", "CbowTree"),
 }
 
 LANES = 16  # floats that a kernel reads at once
