@@ -21,7 +21,8 @@ from harness import RESULTS, run_command
 from lmkit import load
 from lmkit.compat import kenlm as ours
 from lmkit.ngram.formats import kenlm_binary
-from lmkit.ngram.formats.arpa import read_arpa, write_arpa
+from lmkit.ngram.formats.arpa import read_arpa
+from lmkit.ngram.formats.arpa_writing import write_arpa
 
 ROUNDS = 5
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lmkit.ngram.smoothing import Smoothing
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
+    from lmkit.text.vocabulary import Vocabulary
 
 _LONGEST_SHOWN = 40  # bytes of a word in the commands that are proposed
 
@@ -196,11 +197,14 @@ def command(
     )
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
     reading.make_folder(target)
-    if target.name.endswith((".arpa", ".arpa.gz")):
-        model.fit(train, held_out=other, vocabulary=known)
+    as_text = target.name.endswith((".arpa", ".arpa.gz"))
+    if as_text and part != "train":
+        card = model.fit_to_arpa(train, target, held_out=other, vocabulary=known)
+    elif as_text:  # the model is asked about the valid split
+        card = model.fit(train, held_out=other, vocabulary=known).info()
         model.write_arpa(target)
     else:
-        model.fit_to_file(train, target, held_out=other, vocabulary=known)
+        card = model.fit_to_file(train, target, held_out=other, vocabulary=known).info()
     seconds = time.perf_counter() - started
 
     validation = _validate(model, spec, part)
@@ -211,14 +215,14 @@ def command(
                 "bytes": target.stat().st_size,
                 "seconds": seconds,
                 "validation": None if validation is None else validation.to_dict(),
-                **model.info(),
+                **card,
             }
         )
     elif quiet:
         output.result(str(target))
     else:
-        _report(model, train, target, seconds, validation)
-        _say_what_next(model, spec, part, target)
+        _report(card, train, target, seconds, validation)
+        _say_what_next(train.vocabulary, spec, part, target)
 
 
 def _refuse_beside_counts(given: dict[str, Any]) -> None:
@@ -257,8 +261,8 @@ def _report_counts(model: NgramLanguageModel, counts: Path, target: Path, second
         output.result(str(target))
     else:
         output.result(f"Read counts from {counts}: {len(model.vocabulary) - 3:,} different words.")
-        _report_ngrams(model, target, seconds, None)
-        _say_what_next(model, str(counts), None, target)
+        _report_ngrams(model.info(), target, seconds, None)
+        _say_what_next(model.vocabulary, str(counts), None, target)
 
 
 def _pruning(counts: str | None, words: Path | None) -> list[Pruning]:
@@ -302,19 +306,18 @@ def _validate(model: NgramLanguageModel, spec: str, part: str | None) -> Account
     return Accounting.from_events(model.score(valid))
 
 
-def _report(model: NgramLanguageModel, train: EncodedCorpus, target: Path, seconds: float, validation: Accounting | None) -> None:
+def _report(card: dict[str, Any], train: EncodedCorpus, target: Path, seconds: float, validation: Accounting | None) -> None:
     """What was read, the n-grams of each order, what the user should know, and where the model went."""
     unit = "words" if train.options.is_word_level else train.options.tokenizer
     in_sentences = f" in {train.n_sentences:,} sentences" if train.options.sentence_boundaries else " of continuous text"
     output.result(
         f"Read {train.name}: {len(train):,} {unit}{in_sentences}, {len(train.vocabulary) - 3:,} different ({_reading(train.options)})."
     )
-    _report_ngrams(model, target, seconds, validation)
+    _report_ngrams(card, target, seconds, validation)
 
 
-def _report_ngrams(model: NgramLanguageModel, target: Path, seconds: float, validation: Accounting | None) -> None:
+def _report_ngrams(card: dict[str, Any], target: Path, seconds: float, validation: Accounting | None) -> None:
     """The n-grams of each order, what the user should know, and where the model went."""
-    card = model.info()
     discounts = card.get("estimation", {}).get("discounts", [])
     columns = max(map(len, discounts), default=0)
     rows = []
@@ -327,7 +330,7 @@ def _report_ngrams(model: NgramLanguageModel, target: Path, seconds: float, vali
         *(["D"] if columns == 1 else [f"D{count}" for count in range(1, columns)] + [f"D{columns}+"] * (columns > 0)),
     ]
     output.result("\n" + output.table(headers, rows, right=range(len(headers))) + "\n")
-    for entry in model.notes_:
+    for entry in card["notes"]:
         output.result(f"Note: {entry}")
     if validation is not None:
         every = validation.all
@@ -356,23 +359,23 @@ def _reading(text_options: TextOptions) -> str:
     return ", ".join(parts)
 
 
-def _say_what_next(model: NgramLanguageModel, spec: str, part: str | None, target: Path) -> None:
+def _say_what_next(vocabulary: Vocabulary, spec: str, part: str | None, target: Path) -> None:
     """Three commands to go on with, made from this very model."""
     path = shlex.quote(str(target))
     text = shlex.quote(f"{reading.split_off(spec)[0]}:test") if part == "train" else "TEXT"
     output.note("\nTry next:")
     output.note(f"  lmkit perplexity {path} {text}")
-    output.note(f"  lmkit predict {path} {shlex.quote(_frequent_word(model))}")
+    output.note(f"  lmkit predict {path} {shlex.quote(_frequent_word(vocabulary))}")
     output.note(f"  lmkit generate {path} --count 3 --temperature 0.7")
 
 
-def _frequent_word(model: NgramLanguageModel) -> str:
+def _frequent_word(vocabulary: Vocabulary) -> str:
     """The most frequent word that a command line holds well; empty if there is none."""
     import numpy as np
 
-    counts = model.vocabulary.counts
+    counts = vocabulary.counts
     if counts is None:
         return ""
-    first = model.vocabulary.EOS + 1
-    short = first + np.flatnonzero(model.vocabulary.bytes[first:] <= _LONGEST_SHOWN)
-    return model.vocabulary.token(int(short[counts[short].argmax()])) if len(short) else ""
+    first = vocabulary.EOS + 1
+    short = first + np.flatnonzero(vocabulary.bytes[first:] <= _LONGEST_SHOWN)
+    return vocabulary.token(int(short[counts[short].argmax()])) if len(short) else ""

@@ -18,7 +18,7 @@ from lmkit.ngram.counting import counts as counting
 from lmkit.ngram.counting.counts import NgramCounts, count_ngrams
 from lmkit.ngram.counting.partitions import Layout, Text, make_plan
 from lmkit.ngram.counting.planning import count_distinct
-from lmkit.ngram.counting.workspace import DiskWorkspace, Workspace
+from lmkit.ngram.counting.workspace import POOL_UNIT, DiskWorkspace, Pool, Workspace
 
 NAMES = {0: "<unk>", 1: "<s>", 2: "</s>"}
 
@@ -183,3 +183,32 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OutputError, match=r"the disk is full, so the counts could not be kept there; .* --temp\.$"):
         count_ngrams(ids, offsets, 300, 4, workspace=DiskWorkspace(tmp_path, 100_000))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pool_gives_memory_out_again_once_no_view_of_it_is_left() -> None:
+    pool, count = Pool(), POOL_UNIT // 4
+    whole = pool.take(4 * count, np.dtype(np.int32))
+    address = whole.ctypes.data
+    view = whole[5:].view(np.float32)
+    del whole
+    elsewhere = pool.take(count, np.dtype(np.int32))
+    assert not np.may_share_memory(view, elsewhere)
+    del view
+    parts = [pool.take(count, np.dtype(np.int32)) for _ in range(3)]
+    assert [part.ctypes.data - address for part in parts] == [0, POOL_UNIT, 2 * POOL_UNIT]
+    del parts[1], parts[0]  # neighbours are joined
+    assert pool.take(2 * count, np.dtype(np.uint32)).ctypes.data == address
+
+
+def test_counts_that_are_not_asked_for_are_left_out_behind_sentence_starts() -> None:
+    ids, offsets = zipf_text(3000, 60, 8)
+    whole = count_ngrams(ids, offsets, 60, 4)
+    workspace = small_partitions(Workspace(2), 50, 200)
+    partial = count_ngrams(ids, offsets, 60, 4, lower_counts=False, workspace=workspace)
+    assert sum(len(level.counts) for level in partial.levels[1:3]) < sum(len(level) for level in partial.levels[1:3]) / 2
+    assert (
+        partial.last_counts == whole.last_counts == [int(level.counts[i]) for level, i in zip(whole.levels, whole.last_path, strict=False)]
+    )
+    for order in range(1, 5):
+        np.testing.assert_array_equal(partial.adjusted_counts(order), whole.adjusted_counts(order))
+        np.testing.assert_array_equal(partial.levels[order - 1].words, whole.levels[order - 1].words)

@@ -17,6 +17,7 @@ from lmkit import NgramLanguageModel, TextOptions, _memory, load
 from lmkit.errors import InvalidParameterError, LmkitError, OutputError, UsageError
 from lmkit.ngram.counting import counts as counting
 from lmkit.ngram.counting import estimation, planning
+from lmkit.ngram.counting import workspace as workspaces
 from lmkit.ngram.counting.workspace import DiskWorkspace, Workspace
 from lmkit.ngram.querying import backoff
 from lmkit.ngram.smoothing import get_method, method_names
@@ -36,8 +37,9 @@ TEXT = make_text(3000)
 
 @pytest.fixture
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkspace]:
-    """Every bound of memory leads to the disk, with tiny buffers; the workspaces that were made."""
+    """Every bound of memory leads to the disk, with tiny buffers; the workspaces that were made. Even small arrays come from pools."""
     made: list[DiskWorkspace] = []
+    monkeypatch.setattr(workspaces, "POOL_UNIT", 64)
 
     def make(
         text: object,
@@ -49,9 +51,11 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkspace]:
         threads: int | None,
         target: object,
         pruned: bool,
+        as_text: bool,
+        reuse: bool,
     ) -> Workspace:
         if memory is None:
-            return Workspace(threads)
+            return Workspace(threads, reuse=reuse)
         made.append(DiskWorkspace(folder, 200_000, threads))
         return made[-1]
 
@@ -78,7 +82,12 @@ def test_every_way_gives_the_same_file(order: int, sentences: str, tmp_path: Pat
         assert model.perplexity("w1 w2 w9 oov") == again.perplexity("w1 w2 w9 oov") < 1000
         assert model.info() == again.info()
     assert len(on_disk) == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "d", "e", "f"]
+    again.write_arpa(tmp_path / "g.arpa")
+    for name, parameters in (("h.arpa", {}), ("i.arpa", {"memory": "1M", "threads": 2})):
+        assert NgramLanguageModel(order=order, reading=reading, **parameters).fit_to_arpa(TEXT, tmp_path / name) == again.info()
+        assert (tmp_path / name).read_bytes() == (tmp_path / "g.arpa").read_bytes()
+    assert len(on_disk) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "d", "e", "f", "g.arpa", "h.arpa", "i.arpa"]
 
 
 @pytest.mark.parametrize("smoothing", method_names())

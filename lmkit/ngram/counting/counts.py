@@ -85,6 +85,12 @@ class NgramCounts:
         gone = (np.broadcast_to(np.zeros(1, array.dtype), array.shape) for array in (level.words, level.suffixes, level.counts))
         self.levels[order - 1] = Level(*gone)
 
+    def release_all_but_words(self, order: int) -> None:
+        """Free the suffixes and counts of an order; the n-grams themselves remain."""
+        level = self.levels[order - 1]
+        gone = (np.broadcast_to(np.zeros(1, array.dtype), array.shape) for array in (level.suffixes, level.counts))
+        self.levels[order - 1] = Level(level.words, *gone, level.first_child)
+
     def adjusted_counts(self, order: int) -> np.ndarray:
         """Kneser-Ney's counts, int (G,): distinct left neighbours; raw counts for the highest order and behind <s>; 0 for <s> itself.
 

@@ -20,6 +20,7 @@ from lmkit.ngram.counting.partitions import Text
 from lmkit.ngram.counting.planning import make_workspace
 from lmkit.ngram.counting.workspace import DiskWorkspace, disk_error
 from lmkit.ngram.formats import native
+from lmkit.ngram.formats.arpa_writing import Contexts, arpa_file, write_arpa
 from lmkit.ngram.pruning.base import Pruning
 from lmkit.ngram.pruning.subjects import run, subject_of_counts
 from lmkit.ngram.querying.backoff import BackoffTrie
@@ -93,20 +94,75 @@ def estimate(
     InvalidParameterError : if the bound of the memory is too low for this text.
     OutputError : if a disk has too little space or can't be written.
     """
+    counts, estimates = _counted(corpus, vocabulary, held_out, recipe, path)
+    if recipe.prunings:
+        outcome = _pruned(counts, estimates, vocabulary, recipe)
+        if path is not None:
+            native.write_native(path, outcome.trie, outcome.vocabulary, document(outcome))
+        return outcome
+    if path is not None:
+        with _files.replacing(path) as temporary, open(temporary, "w+b", buffering=0) as file:
+            outcome = _written(file, counts, estimates, vocabulary, document)
+        outcome.trie = native.read_trie(read_container(path))
+        return outcome
+    if isinstance(counts.workspace, DiskWorkspace):
+        folder = _folder(recipe, path)
+        try:
+            with tempfile.TemporaryFile(dir=folder, prefix="lmkit-", buffering=0) as file:
+                return _written(file, counts, estimates, vocabulary, document)
+        except OSError as error:
+            raise disk_error(error, folder) from error
+    order = counts.order
+    trie = BackoffTrie.from_estimates(counts, estimates, consume=True)
+    return Outcome(vocabulary, order, estimates.is_normalised, estimates.details, list(estimates.notes), [], trie)
+
+
+def estimate_to_arpa(
+    corpus: EncodedCorpus, vocabulary: Vocabulary, held_out: EncodedCorpus | None, recipe: Recipe, path: Path
+) -> tuple[Outcome, list[int]]:
+    """Estimate a model straight into an ARPA file: each order is written when it is estimated, and no trie is made.
+
+    Returns
+    -------
+    What came of it, its trie empty, and the number of n-grams of each order.
+
+    Raises
+    ------
+    InvalidParameterError, OutputError : as `estimate`.
+    """
+    counts, estimates = _counted(corpus, vocabulary, held_out, recipe, path, as_text=True)
+    if recipe.prunings:
+        outcome = _pruned(counts, estimates, vocabulary, recipe)
+        write_arpa(path, outcome.trie, outcome.vocabulary)
+        return outcome, outcome.trie.sizes
+    sizes = [len(level) for level in counts.levels]
+    with arpa_file(path, sizes, vocabulary, counts.workspace) as writer:
+        contexts: list[Contexts] = []
+        for level, (log10_prob, log10_bow) in zip(counts.levels[:], estimates.by_level(), strict=True):
+            writer.section(contexts, level.words, log10_prob, log10_bow)
+            if level.first_child is not None:
+                contexts.append(Contexts(level.words, level.first_child))
+            counts.release_all_but_words(len(contexts) if level.first_child is not None else counts.order)
+    outcome = Outcome(vocabulary, counts.order, estimates.is_normalised, estimates.details, list(estimates.notes), [], _no_trie())
+    return outcome, sizes
+
+
+def _counted(
+    corpus: EncodedCorpus, vocabulary: Vocabulary, held_out: EncodedCorpus | None, recipe: Recipe, path: Path | None, as_text: bool = False
+) -> tuple[NgramCounts, Estimates]:
+    """The counts of a text, in a workspace that fits what is done with them, and the estimates that will be made of them."""
     boundaries = corpus.options.sentence_boundaries
     text = Text(corpus.ids_in(vocabulary), corpus.sentence_offsets, boundaries)
-    folder = recipe.temp or (path.parent if path is not None else Path(tempfile.gettempdir()))
-    if recipe.temp is not None and not recipe.temp.is_dir():
-        raise UsageError(f"{recipe.temp}: is no folder, so temporary files can't go there; make it, or name another one with --temp.")
     straight = path if not recipe.prunings else None
     workspace = make_workspace(
         text,
         len(vocabulary),
         recipe.order,
         memory=recipe.memory,
-        folder=folder,
+        folder=_folder(recipe, path),
         threads=recipe.threads,
         target=straight,
+        as_text=as_text,
         pruned=bool(recipe.prunings),
         reuse=straight is not None,
     )
@@ -120,28 +176,15 @@ def estimate(
         workspace=workspace,
     )
     let_go(text.ids, text.offsets)
-    del text
     other = None if held_out is None else HeldOut(held_out.ids_in(vocabulary), held_out.sentence_offsets)
-    estimates = recipe.smoothing.estimate(counts, other)
-    if recipe.prunings:
-        outcome = _pruned(counts, estimates, vocabulary, recipe)
-        if path is not None:
-            native.write_native(path, outcome.trie, outcome.vocabulary, document(outcome))
-        return outcome
-    if path is not None:
-        with _files.replacing(path) as temporary, open(temporary, "w+b", buffering=0) as file:
-            outcome = _written(file, counts, estimates, vocabulary, document)
-        outcome.trie = native.read_trie(read_container(path))
-        return outcome
-    if isinstance(workspace, DiskWorkspace):
-        try:
-            with tempfile.TemporaryFile(dir=folder, prefix="lmkit-", buffering=0) as file:
-                return _written(file, counts, estimates, vocabulary, document)
-        except OSError as error:
-            raise disk_error(error, folder) from error
-    order = counts.order
-    trie = BackoffTrie.from_estimates(counts, estimates, consume=True)
-    return Outcome(vocabulary, order, estimates.is_normalised, estimates.details, list(estimates.notes), [], trie)
+    return counts, recipe.smoothing.estimate(counts, other)
+
+
+def _folder(recipe: Recipe, path: Path | None) -> Path:
+    """Where temporary files go. Raises UsageError if that is no folder."""
+    if recipe.temp is not None and not recipe.temp.is_dir():
+        raise UsageError(f"{recipe.temp}: is no folder, so temporary files can't go there; make it, or name another one with --temp.")
+    return recipe.temp or (path.parent if path is not None else Path(tempfile.gettempdir()))
 
 
 def estimate_counts(counts: NgramCounts, vocabulary: Vocabulary, held_out: EncodedCorpus | None, recipe: Recipe) -> Outcome:
@@ -160,14 +203,17 @@ def _written(
     file: BinaryIO, counts: NgramCounts, estimates: Estimates, vocabulary: Vocabulary, document: Callable[[Outcome], dict[str, Any]]
 ) -> Outcome:
     """Lay the model out in a file; the trie is mapped from it."""
-    nothing = BackoffTrie(*(np.empty(0, np.int64),) * 4)
-    outcome = Outcome(vocabulary, counts.order, estimates.is_normalised, {}, [], [], nothing)
+    outcome = Outcome(vocabulary, counts.order, estimates.is_normalised, {}, [], [], _no_trie())
     writer = native.NativeWriter(file, starts_of(counts), vocabulary, document(outcome))
     lay_out(counts, estimates, writer, consume=True)
     outcome.details, outcome.notes = estimates.details, list(estimates.notes)
     writer.finish(document(outcome))
     outcome.trie = writer.trie()
     return outcome
+
+
+def _no_trie() -> BackoffTrie:
+    return BackoffTrie(*(np.empty(0, np.int64),) * 4)
 
 
 def _pruned(counts: NgramCounts, estimates: Estimates, vocabulary: Vocabulary, recipe: Recipe) -> Outcome:

@@ -23,6 +23,7 @@ _WORD_BYTES = 72  # a word's share of the arrays that stay in memory: counts, ch
 _PROGRAM_BYTES = 1 << 24  # kernels that are yet to be loaded
 _SORTING_BYTES = 1 << 27  # buffers of two threads that sort
 _NODE_BYTES, _LEAF_BYTES = 20, 12  # in the model file
+_TEXT_FACTOR = 4  # a line of an ARPA file against a record of the model file
 _PRUNING_BYTES = 96  # an n-gram's share of the tables that pruning works on, the one it leaves included
 
 
@@ -106,6 +107,7 @@ def make_workspace(
     folder: Path,
     threads: int | None = None,
     target: Path | None = None,
+    as_text: bool = False,
     pruned: bool = False,
     reuse: bool = False,
 ) -> Workspace:
@@ -116,6 +118,7 @@ def make_workspace(
     memory : bytes that the whole process may take.
     folder : where temporary files would go.
     target : the model file, if the model goes straight there.
+    as_text : whether that is an ARPA file.
     pruned : whether n-grams are taken out, which is done in memory.
     reuse : as for `Workspace`, where that is chosen and no bound is set.
 
@@ -136,8 +139,9 @@ def make_workspace(
             f"The 'memory' parameter of NgramLanguageModel must be at least about {least} for this text if its model is pruned, since "
             f"pruning keeps all n-grams in memory. Got {_memory.show_size(memory)} instead."
         )
+    model_bytes = needs.model * (_TEXT_FACTOR if as_text else 1)
     if target is not None:
-        _check_space(target.parent, needs.model, "the model", "--out")
+        _check_space(target.parent, model_bytes, "the model", "--out")
     if taken + needs.in_memory <= memory:
         return Workspace(threads)
     room = memory - taken - needs.words - _PROGRAM_BYTES
@@ -148,7 +152,7 @@ def make_workspace(
             f"Got {_memory.show_size(memory)} instead."
         )
     same_disk = target is not None and os.stat(target.parent).st_dev == os.stat(folder).st_dev
-    _check_space(folder, needs.on_disk + (needs.model if same_disk else 0), "temporary files", "--temp")
+    _check_space(folder, needs.on_disk + (model_bytes if same_disk else 0), "temporary files", "--temp")
     return DiskWorkspace(folder, room, threads)
 
 

@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PRIVATE: dict[str, Any] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-_POOL_UNIT = 1 << 20
+POOL_UNIT = 1 << 20
 """Bytes from which on arrays are worth a place in a pool; places are multiples of it."""
 _BLOCK = 1 << 18
 """Entries handled at a time where a pass goes through a whole level: its temporary arrays stay in the second-level cache."""
@@ -157,8 +157,8 @@ class Pool:
 
     def take(self, count: int, dtype: np.dtype) -> np.ndarray:
         """An array of so many entries, of any content. Not to be called from several threads at once."""
-        size = -(-count * dtype.itemsize // _POOL_UNIT) * _POOL_UNIT
-        if count * dtype.itemsize < _POOL_UNIT:
+        size = -(-count * dtype.itemsize // POOL_UNIT) * POOL_UNIT
+        if count * dtype.itemsize < POOL_UNIT:
             return np.empty(count, dtype)
         self._sort_in()
         fitting = [(high - low, number, low) for number, pieces in self._free.items() for low, high in pieces if high - low >= size]

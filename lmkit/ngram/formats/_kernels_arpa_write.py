@@ -1,17 +1,18 @@
-"""Kernels that print a back-off trie as ARPA lines into a byte buffer.
+"""Kernels that print n-grams as ARPA lines into a byte buffer.
 
 name         dtype           shape    what
 buffer       uint8           (B,)     receives the lines; MARGIN bytes behind the last one may be touched
 blob         uint8           (C,)     the tokens' UTF-8 bytes one after the other, and 8 bytes of no meaning
 offsets      int64           (V+1,)   borders of the tokens in blob
 spellings    uint8           (V, 16)  the first 15 bytes of each token, and its length, LONG where it is longer: see `spell_tokens`
-word, nodes, leaves                   the trie, see querying/_kernels_query.py
-path         int64           (N,)     node of each prefix of the current n-gram, shortest first: where printing stopped and goes on
-prefix       uint8           (P,)     the words of the current context, a space behind each
-borders      int64           (N,)     where each word of the context ends in prefix, with its space
+words        uint32          (G,)     last words of the n-grams of one order
+first_child  int             (G+1,)   index of the first continuation of each, counted from `offset` on
+nodes        int64           (L,)     indices of n-grams, rising
+ids          uint32          (L, n)   the words of L n-grams, flat
 
-A context's words are spelled once for all its continuations; numbers are printed eight digits at a time, and tokens copied 16 bytes at a
-time, whatever their length: a loop over the bytes would cost a misprediction each. They lie scattered, so those ahead are fetched early.
+Numbers are printed eight digits at a time, and tokens copied 16 bytes at a time, whatever their length: a loop over the bytes would cost a
+misprediction each. Tokens lie scattered, so those ahead are fetched early. Each line is put together from its words' spellings: copying
+what the line before has in common with it would read back what has only just been written, in other pieces, which processors are slow at.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import math
 import numpy as np
 
 from lmkit._jit import kernel
+from lmkit.numeric._kernels_bits import leading_zeros
 from lmkit.numeric._kernels_decimal import eight_digits
 from lmkit.numeric._kernels_machine import prefetch
 from lmkit.numeric._kernels_memory import copy_string, load8, store8
@@ -28,12 +30,13 @@ from lmkit.numeric._kernels_memory import copy_string, load8, store8
 SPELLING = 16  # bytes of an entry of `spellings`
 LONG = 255  # stands for the length of a token that has no room there
 MARGIN = 64  # bytes that copying may touch behind what it copies
-_AHEAD = 12
+_AHEAD = 8
 NUMBER_WIDTH = 24  # the longest number that write_number prints, with room to spare
 _SAFE = 0.9999 * 2.0**-25  # a decimal this near to a float32, relative to it, can't be read as its neighbour
 _POWERS = 10.0 ** np.arange(18)
 _INVERSES = 1.0 / _POWERS
 _WHOLE_POWERS = 10 ** np.arange(18, dtype=np.int64)
+_ZEROS = np.uint64(0x3030303030303030)
 
 
 @kernel
@@ -50,12 +53,12 @@ def write_number(value, buffer, at):  # type: ignore[no-untyped-def]
         buffer[at] = 45
         at += 1
         x = -x
-    if x == 0:
-        buffer[at] = 48
-        return at + 1
     if x < 0.001:
+        if x == 0:
+            buffer[at] = 48
+            return at + 1
         return _write_small(x, buffer, at)
-    decimals = 6 if x >= 10 else (7 if x >= 1 else (8 if x >= 0.1 else (9 if x >= 0.01 else 10)))
+    decimals = 6 + np.int64(x < 10) + np.int64(x < 1) + np.int64(x < 0.1) + np.int64(x < 0.01)
     mantissa = np.int64(x * _POWERS[decimals] + 0.5)
     shown = np.float64(mantissa) * _INVERSES[decimals]
     if abs(shown - x) > x * _SAFE:
@@ -75,17 +78,22 @@ def write_number(value, buffer, at):  # type: ignore[no-untyped-def]
     buffer[at + 1] = 46
     at += 2
     if decimals <= 8:
-        store8(buffer, at, eight_digits(fraction * _WHOLE_POWERS[8 - decimals]))
-        at += 8
-    else:
-        fraction *= _WHOLE_POWERS[16 - decimals]
-        high = np.uint64(fraction) // np.uint64(100000000)
-        store8(buffer, at, eight_digits(high))
-        store8(buffer, at + 8, eight_digits(np.uint64(fraction) - high * np.uint64(100000000)))
-        at += 16
-    while buffer[at - 1] == 48:
-        at -= 1
-    return at
+        return _write_eight(fraction * _WHOLE_POWERS[8 - decimals], buffer, at)
+    fraction *= _WHOLE_POWERS[16 - decimals]
+    high = np.uint64(fraction) // np.uint64(100000000)
+    low = np.uint64(fraction) - high * np.uint64(100000000)
+    if low == 0:
+        return _write_eight(high, buffer, at)
+    store8(buffer, at, eight_digits(high))
+    return _write_eight(low, buffer, at + 8)
+
+
+@kernel
+def _write_eight(digits, buffer, at):  # type: ignore[no-untyped-def]
+    """Print 0 < digits < 10^8 without the zeros at its end; the position behind it."""
+    text = eight_digits(digits)
+    store8(buffer, at, text)
+    return at + 8 - (leading_zeros(text ^ _ZEROS) >> 3)
 
 
 @kernel
@@ -131,72 +139,58 @@ def spell_tokens(blob, offsets, spellings):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _copy_token(token, spellings, blob, offsets, target, at):  # type: ignore[no-untyped-def]
-    """Spell a token at target[at:]; the place behind it."""
-    entry = token * SPELLING
-    length = np.int64(spellings[entry + SPELLING - 1])
-    if length == LONG:
-        length = offsets[token + 1] - offsets[token]
-        copy_string(blob, offsets[token], length, target, at)
-    else:
-        store8(target, at, load8(spellings, entry))
-        store8(target, at + 8, load8(spellings, entry + 8))
-    return at + length
+def find_contexts(first_child, offset, context, nodes, contexts):  # type: ignore[no-untyped-def]
+    """contexts (L,) int64: the n-gram that each of `nodes` continues; `context` is the first of them. May be done in place."""
+    for i in range(len(nodes)):
+        child = nodes[i] + offset
+        while first_child[context + 1] <= child:
+            context += 1
+        contexts[i] = context
 
 
 @kernel
-def write_lines(node, stop, order, path, prefix, borders, word, nodes, leaves, spellings, blob, offsets, longest_token, buffer):  # type: ignore[no-untyped-def]
-    """Print n-grams node..stop of one order until the buffer is nearly full: (next node, bytes written).
-
-    `path[k]` is the node of the current n-gram's prefix of length k + 1; it only ever moves forward, so a whole order costs one pass over
-    all lower ones. borders[0] < 0 on the first call of an order.
-    """
-    at = 0
-    below = len(nodes) - 1
-    room = 2 * NUMBER_WIDTH + order * (longest_token + 1) + 2 + 2 * MARGIN
-    while node < stop and at + room <= len(buffer):
-        run_stop = stop
-        if order > 1:
-            path[order - 1] = node
-            _spell_context(order, path, prefix, borders, word, nodes, spellings, blob, offsets)
-            run_stop = min(stop, np.int64(nodes[path[order - 2] + 1].first_child))
-        length = borders[order - 2] if order > 1 else 0
-        while node < run_stop and at + room <= len(buffer):
-            prefetch(spellings, np.int64(word[min(node + _AHEAD, len(word) - 1)]) * SPELLING)
-            at = write_number(nodes[node].log10_prob if node < below else leaves[node - below].log10_prob, buffer, at)
-            buffer[at] = 9
-            at += 1
-            for i in range(0, 32, 8):
-                store8(buffer, at + i, load8(prefix, i))
-            if length > 32:
-                copy_string(prefix, 32, length - 32, buffer, at + 32)
-            at = _copy_token(np.int64(word[node]), spellings, blob, offsets, buffer, at + length)
-            if node < below:
-                buffer[at] = 9
-                at = write_number(nodes[node].log10_bow, buffer, at + 1)
-            buffer[at] = 10
-            at += 1
-            node += 1
-    return node, at
+def take_words(words, nodes, ids, order, place):  # type: ignore[no-untyped-def]
+    """ids[:, place] = words[nodes], in rows of `order` words."""
+    for i in range(len(nodes)):
+        ids[i * order + place] = words[nodes[i]]
 
 
 @kernel
-def _spell_context(order, path, prefix, borders, word, nodes, spellings, blob, offsets):  # type: ignore[no-untyped-def]
-    """Move path forward to the prefixes of the n-gram path[order-1] and spell anew what changed of its context."""
-    changed = order - 1
-    for k in range(order - 2, -1, -1):
-        moved = False
-        while nodes[path[k] + 1].first_child <= path[k + 1]:
-            path[k] += 1
-            moved = True
-        if moved or borders[0] < 0:
-            changed = k
-        else:
-            break
-    for k in range(changed, order - 1):
-        at = borders[k - 1] if k > 0 else np.int64(0)
-        here = path[k]
-        prefetch(spellings, np.int64(word[min(here + _AHEAD, len(word) - 1)]) * SPELLING)
-        at = _copy_token(np.int64(word[here]), spellings, blob, offsets, prefix, at)
-        prefix[at] = 32
-        borders[k] = at + 1
+def write_lines(row, ids, order, log10_prob, log10_bow, spellings, blob, offsets, longest_token, buffer):  # type: ignore[no-untyped-def]
+    """Print n-grams from a row on until the buffer is nearly full: (next row, bytes written). `log10_bow` is empty at the highest order."""
+    at = np.int64(0)
+    rows = len(log10_prob)
+    has_bow = len(log10_bow) > 0
+    room = line_room(order, longest_token)
+    while row < rows and at + room <= len(buffer):
+        ahead = min(row + _AHEAD, rows - 1) * order + order - 1
+        prefetch(spellings, np.int64(ids[ahead]) * SPELLING)
+        prefetch(spellings, np.int64(ids[max(ahead - 1, 0)]) * SPELLING)
+        at = write_number(log10_prob[row], buffer, at)
+        buffer[at] = 9
+        at += 1
+        for place in range(row * order, (row + 1) * order):
+            token = np.int64(ids[place])
+            entry = token * SPELLING
+            length = np.int64(spellings[entry + SPELLING - 1])
+            if length == LONG:
+                length = offsets[token + 1] - offsets[token]
+                copy_string(blob, offsets[token], length, buffer, at)
+            else:
+                store8(buffer, at, load8(spellings, entry))
+                store8(buffer, at + 8, load8(spellings, entry + 8))
+            at += length
+            buffer[at] = 32
+            at += 1
+        if has_bow:
+            buffer[at - 1] = 9
+            at = write_number(log10_bow[row], buffer, at) + 1
+        buffer[at - 1] = 10
+        row += 1
+    return row, at
+
+
+@kernel
+def line_room(order, longest_token):  # type: ignore[no-untyped-def]
+    """Bytes of a buffer that the longest line may touch."""
+    return 2 * NUMBER_WIDTH + order * (longest_token + 1) + 2 + 2 * MARGIN

@@ -1,4 +1,5 @@
-r"""ARPA files: the text format that every n-gram toolkit reads and writes. Written to the bit, read in bounded steps and checked.
+r"""ARPA files: the text format that every n-gram toolkit reads and writes. Read here in bounded steps and checked; written in
+`arpa_writing.py`.
 
 Format: `\data\`, a line `ngram n=count` an order, then for each order `\n-grams:` and a line an n-gram: log10 probability, words, and
 below the highest order the log10 back-off weight; `\end\`. docs/file-formats.md tells the conventions for <s>, <unk> and zero.
@@ -6,28 +7,21 @@ below the highest order the log10 back-off weight; `\end\`. docs/file-formats.md
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from lmkit import _files, _progress
+from lmkit import _progress
 from lmkit.errors import FormatError
 from lmkit.ngram.formats import _kernels_arpa_read as read_kernels
-from lmkit.ngram.formats import _kernels_arpa_write as write_kernels
 from lmkit.ngram.formats._arpa_lines import Lines, shorten
 from lmkit.ngram.formats.levels import LevelBuilder, RepeatedNgram
 from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.numeric import _kernels_hash
-from lmkit.numeric._kernels_memory import PADDING
 from lmkit.text.vocabulary import Vocabulary, empty_table, frozen, gather_strings
 
-_BUFFER = 1 << 20
 _ROWS = 1 << 12
 _SPECIALS = (b"<unk>", b"<s>", b"</s>")
 
@@ -36,63 +30,6 @@ _PROBLEMS = {
     read_kernels.NOT_A_NUMBER: "NaN or plus infinity stands where a log10 probability or back-off weight belongs",
     read_kernels.POSITIVE: "a log10 probability above 0",
 }
-
-
-# -- writing -------------------------------------------------------------------------------------------------------------------------------
-
-
-def write_arpa(path: str | os.PathLike[str], trie: BackoffTrie, vocabulary: Vocabulary) -> None:
-    """Write a model, gzipped if the name ends in .gz. Raises OutputError if it can't be written."""
-    with _files.replacing(path) as temporary, _open_for_writing(temporary, str(path).endswith(".gz")) as file:
-        file.write(b"\\data\\\n")
-        for order, size in enumerate(trie.sizes, 1):
-            file.write(b"ngram %d=%d\n" % (order, size))
-        with _progress.Progress("writing ARPA", len(trie.word), "n-gram") as progress:
-            writer = _LineWriter(trie, vocabulary)
-            for order in range(1, trie.order + 1):
-                file.write(b"\n\\%d-grams:\n" % order)
-                for block in writer.lines(order, progress):
-                    file.write(block)
-        file.write(b"\n\\end\\\n")
-
-
-class _LineWriter:
-    """Prints the n-grams of a model."""
-
-    def __init__(self, trie: BackoffTrie, vocabulary: Vocabulary) -> None:
-        self._trie, self._offsets = trie, frozen(vocabulary.offsets)
-        self._blob = np.concatenate([vocabulary.blob, np.zeros(PADDING, np.uint8)])
-        self._longest = int(np.diff(vocabulary.offsets).max())
-        self._spellings = np.zeros(len(vocabulary) * write_kernels.SPELLING, np.uint8)
-        write_kernels.spell_tokens(self._blob, self._offsets, self._spellings)
-
-    def lines(self, order: int, progress: _progress.Progress) -> Iterator[memoryview]:
-        """The lines of one order in blocks; each is valid until the next."""
-        trie = self._trie
-        line = order * (self._longest + 1) + 64 + 2 * write_kernels.MARGIN
-        buffer = np.empty(max(_BUFFER, 4 * line), np.uint8)
-        prefix, borders = np.empty(line, np.uint8), np.full(order, -1, np.int64)
-        path = trie.order_start[:order].astype(np.int64)
-        node, stop = int(trie.order_start[order - 1]), int(trie.order_start[order])
-        arrays = trie.word, trie.nodes, trie.leaves, self._spellings, self._blob, self._offsets
-        while node < stop:
-            start = node
-            node, used = write_kernels.write_lines(node, stop, order, path, prefix, borders, *arrays, self._longest, buffer)
-            progress.advance(node - start)
-            yield memoryview(buffer[:used])
-
-
-@contextmanager
-def _open_for_writing(path: Path, compressed: bool) -> Iterator[BinaryIO]:
-    with open(path, "wb") as raw:
-        if compressed:
-            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-                yield file  # type: ignore[misc]
-        else:
-            yield raw
-
-
-# -- reading -------------------------------------------------------------------------------------------------------------------------------
 
 
 def read_arpa(path: str | os.PathLike[str]) -> tuple[BackoffTrie, Vocabulary, bool, list[str]]:
