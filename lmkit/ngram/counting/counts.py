@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
+import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -36,6 +39,22 @@ class Level:
 
     def __len__(self) -> int:
         return len(self.words)
+
+
+class _UnlinkedLevel(Level):
+    """A level whose suffixes are found when they are first asked for: by then memory of the levels below may be free again."""
+
+    def __init__(self, words: np.ndarray, counts: np.ndarray, first_child: np.ndarray | None, link: Callable[[], np.ndarray]) -> None:
+        self.words, self.counts, self.first_child = words, counts, first_child
+        self._link: Callable[[], np.ndarray] | None = link
+        self._lock = threading.Lock()
+
+    @property
+    def suffixes(self) -> np.ndarray:  # type: ignore[override]
+        with self._lock:
+            if self._link is not None:
+                self._suffixes, self._link = self._link(), None
+        return self._suffixes
 
 
 @dataclasses.dataclass
@@ -82,14 +101,16 @@ class NgramCounts:
     def release(self, order: int) -> None:
         """Free the arrays of an order; only the number of its n-grams remains."""
         level = self.levels[order - 1]
+        if order + 2 <= self.order:
+            _ = self.levels[order + 1].suffixes  # they are found by means of this level
         gone = (np.broadcast_to(np.zeros(1, array.dtype), array.shape) for array in (level.words, level.suffixes, level.counts))
         self.levels[order - 1] = Level(*gone)
 
     def release_all_but_words(self, order: int) -> None:
         """Free the suffixes and counts of an order; the n-grams themselves remain."""
         level = self.levels[order - 1]
-        gone = (np.broadcast_to(np.zeros(1, array.dtype), array.shape) for array in (level.suffixes, level.counts))
-        self.levels[order - 1] = Level(level.words, *gone, level.first_child)
+        suffixes, counts = (np.broadcast_to(np.zeros(1, dtype), len(level)) for dtype in (np.uint32, level.counts.dtype))
+        self.levels[order - 1] = Level(level.words, suffixes, counts, level.first_child)
 
     def adjusted_counts(self, order: int) -> np.ndarray:
         """Kneser-Ney's counts, int (G,): distinct left neighbours; raw counts for the highest order and behind <s>; 0 for <s> itself.
@@ -182,7 +203,6 @@ def count_ngrams(
         builder = _Builder(unigrams, order, tokens, workspace, wide)
         _fill(builder, text, word_counts, workspace, Wanted(wide, lower_counts or not boundaries))
         levels = builder.finish()
-        _link_suffixes(levels, workspace)
     path, path_counts = _path_of_last(text, levels, workspace) if boundaries else ([], [])
     return NgramCounts(levels, boundaries, tokens, path, path_counts, workspace)
 
@@ -231,40 +251,39 @@ class _Builder:
                 self._first_child[n - 1].append(chunk.first_child[n][known:] + self._integer(sizes[n] - int(shared > n + 1)))
 
     def finish(self) -> list[Level]:
-        """All levels, their suffixes not yet filled in but for order 2."""
+        """All levels."""
         self._unigrams.first_child = np.cumsum(self._children).astype(self._integer)
         levels = [self._unigrams]
         for n in range(1, self.layout.order):
             last = n + 1 == self.layout.order
             if not last:
                 self._first_child[n - 1].append(np.array([self._words[n].size], self._integer))
-            words = self._words[n - 1].finish()
-            index = np.int64 if self._integer is np.int64 else np.uint32
-            suffixes = words if n == 1 and index is np.uint32 else self._workspace.empty(len(words), index)
-            if n == 1 and suffixes is not words:
-                suffixes[:] = words
-            levels.append(Level(words, suffixes, self._counts[n - 1].finish(), None if last else self._first_child[n - 1].finish()))
+            words, counts = self._words[n - 1].finish(), self._counts[n - 1].finish()
+            first_child = None if last else self._first_child[n - 1].finish()
+            if n == 1:
+                levels.append(Level(words, words if self._integer is np.int32 else words.astype(np.int64), counts, first_child))
+            else:
+                link = functools.partial(_find_suffixes, words, levels[n - 1], levels[n - 2], self._workspace, self._integer is np.int64)
+                levels.append(_UnlinkedLevel(words, counts, first_child, link))
         return levels
 
 
-def _link_suffixes(levels: list[Level], workspace: Workspace) -> None:
-    """Fill in the suffixes of the orders from 3 on, each with the help of the one below."""
-    with _progress.Progress("linking", len(levels), "order") as progress:
-        for n in range(2, len(levels)):
-            level, contexts, below = levels[n], levels[n - 1], levels[n - 2]
-            assert contexts.first_child is not None
-            assert below.first_child is not None
-            blocks = workspace.blocks_by_children(contexts.first_child)
-            for band in workspace.bands_by_children(below.first_child):
-                fixed = (contexts.first_child, contexts.suffixes, level.words, below.first_child, contexts.words, level.suffixes)
+def _find_suffixes(words: np.ndarray, contexts: Level, below: Level, workspace: Workspace, wide: bool) -> np.ndarray:
+    """The suffixes of the n-grams of an order from 3 on. `words` are theirs; `contexts` and `below` the levels one and two orders below."""
+    assert contexts.first_child is not None
+    assert below.first_child is not None
+    suffixes = workspace.empty(len(words), np.int64 if wide else np.uint32)
+    fixed = (contexts.first_child, contexts.suffixes, words, below.first_child, contexts.words, suffixes)
+    blocks = workspace.blocks_by_children(contexts.first_child)
+    for band in workspace.bands_by_children(below.first_child):
 
-                def link(block: tuple[int, int], band: tuple[int, int] = band, fixed: tuple[np.ndarray, ...] = fixed) -> None:
-                    kernels.link_children(*block, *band, *fixed)
-                    workspace.drop(fixed[0], fixed[1], fixed[2], fixed[5])
+        def link(block: tuple[int, int], band: tuple[int, int] = band) -> None:
+            kernels.link_children(*block, *band, *fixed)
+            workspace.drop(fixed[0], fixed[1], fixed[2], fixed[5])
 
-                workspace.run(link, blocks)
-                workspace.drop(*fixed)
-            progress.advance()
+        workspace.run(link, blocks)
+        workspace.drop(*fixed)
+    return suffixes
 
 
 def _path_of_last(text: Text, levels: list[Level], workspace: Workspace) -> tuple[list[int], list[int]]:
