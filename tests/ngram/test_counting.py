@@ -181,7 +181,7 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "posix_fallocate", full)
     ids, offsets = zipf_text(5000, 300, 1)
     with pytest.raises(OutputError, match=r"the disk is full, so the counts could not be kept there; .* --temp\.$"):
-        count_ngrams(ids, offsets, 300, 4, workspace=DiskWorkspace(tmp_path, 100_000))
+        _ = count_ngrams(ids, offsets, 300, 4, workspace=DiskWorkspace(tmp_path, 100_000)).levels[3].suffixes
     assert list(tmp_path.iterdir()) == []
 
 

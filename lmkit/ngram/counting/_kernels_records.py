@@ -50,10 +50,28 @@ def find_part(key, first, last, lower_keys):
 
 
 @kernel
+def count_records(ids, offsets, low, high, boundaries, layout, first_part, last_part, lower_keys, sizes):
+    """sizes[p] += the number of records of sentences low..high that belong to partition p."""
+    for sentence in range(low, high):
+        start, stop = offsets[sentence], offsets[sentence + 1]
+        end = stop if boundaries else stop - 1  # as in place_records
+        for position in range(start - 1 if boundaries else start, end):
+            word = np.int64(ids[position]) if position >= start else np.int64(1)
+            part = first_part[word]
+            if part != last_part[word]:  # only these need their keys
+                key = np.uint64(word)
+                for behind in range(position + 1, position + layout[2]):
+                    next_word = 1 if behind > end else 2 if behind == stop else np.int64(ids[behind])
+                    key = (key << np.uint64(layout[1])) | np.uint64(next_word)
+                part = find_part(key, part, last_part[word], lower_keys)
+            sizes[part] += 1
+
+
+@kernel
 def place_records(ids, offsets, low, high, boundaries, layout, first_part, last_part, lower_keys, part_low, part_high, cursors, records):
     """Append the records of sentences low..high to their partitions, if those lie in part_low..part_high.
 
-    With an empty `records` only the cursors move. A sentence is read backwards: each record follows from the one behind it by a shift.
+    A sentence is read backwards: each record follows from the one behind it by a shift.
     """
     keys = layout[0]
     shift = np.uint64(layout[1])
@@ -65,7 +83,6 @@ def place_records(ids, offsets, low, high, boundaries, layout, first_part, last_
         for _ in range(layout[2] if key < keys - 1 else layout[3]):
             padding[key] = (padding[key] << shift) | np.uint64(1)
     window = np.empty(keys, np.uint64)
-    keep = len(records) > 0
     for sentence in range(low, high):
         start, stop = offsets[sentence], offsets[sentence + 1]
         for key in range(keys):
@@ -87,9 +104,8 @@ def place_records(ids, offsets, low, high, boundaries, layout, first_part, last_
             if part_low <= part < part_high:
                 at = cursors[part]
                 cursors[part] = at + 1
-                if keep:
-                    for key in range(keys):
-                        records[at * keys + key] = window[key]
+                for key in range(keys):
+                    records[at * keys + key] = window[key]
 
 
 # -- sorting -------------------------------------------------------------------------------------------------------------------------------

@@ -171,14 +171,17 @@ def sorted_chunks(text: Text, layout: Layout, plan: Plan, workspace: Workspace, 
     pieces = text.pieces(workspace.pieces(text.ids.nbytes))
     shares = np.zeros((len(pieces), len(plan)), np.int64)
 
+    def count(piece: int) -> None:
+        kernels.count_records(text.ids, text.offsets, *pieces[piece], text.boundaries, layout.array, *plan.arrays, shares[piece])
+        workspace.drop(text.ids, text.offsets)
+
     def place(piece: int, low: int, high: int, cursors: np.ndarray, records: np.ndarray) -> None:
         kernels.place_records(
             text.ids, text.offsets, *pieces[piece], text.boundaries, layout.array, *plan.arrays, low, high, cursors[piece], records
         )
         workspace.drop(text.ids, text.offsets)
 
-    nothing = np.empty(0, np.uint64)
-    workspace.run(lambda piece: place(piece, 0, len(plan), shares, nothing), range(len(pieces)))
+    workspace.run(count, range(len(pieces)))
     sizes = shares.sum(axis=0)
     for low, high in _groups(sizes, at_once):
         starts = np.concatenate([[0], np.cumsum(sizes[low:high])])
