@@ -4,9 +4,9 @@
 
 BIN_FOLDER holds lmplz and build_binary, built from kpu/kenlm with CMAKE_BUILD_TYPE=Release and -O3 -march=native. Without it lmkit's
 own figures are printed. KenLM runs with its default of all cores and 80 % of the memory; its binary is built in both of its forms, probing
-(faster queries) and trie (smaller). lmkit's kernels are cached by the warm-up run, its cache of encoded texts is cleared before every run,
-so that it reads the text each time as lmplz does. --arpa lets lmkit write ARPA, too, as lmplz does; --bounds runs it with --memory set to
-each of these.
+(faster queries) and trie (smaller). lmkit's kernels are compiled beforehand, on the text's beginning; its cache of encoded texts is
+cleared before every run, so that it reads the text each time as lmplz does. --arpa lets lmkit write ARPA, too, as lmplz does; --bounds runs
+it with --memory set to each of these.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def main() -> None:
             contestants |= {f"build_binary {form}": partial(build_run, options, work, form) for form in forms}
         else:
             print("KenLM's programs were not found (--kenlm BIN_FOLDER), so these are lmkit's figures alone.")
-        runs = alternate(contestants, options.rounds)
+        compile_kernels(options, work)
+        runs = alternate(contestants, options.rounds, warm_ups=0)
         sizes = {path.name: path.stat().st_size for path in work.iterdir() if path.is_file()}
     for form in forms if with_kenlm else []:
         runs[f"lmplz + build_binary {form}"] = [a + b for a, b in zip(runs["lmplz"], runs.pop(f"build_binary {form}"), strict=True)]
@@ -58,6 +59,18 @@ def main() -> None:
         "kenlm": kenlm_version(options.kenlm),
     }
     report(options.name, summary(runs, "lmkit"), details)
+
+
+def compile_kernels(options: argparse.Namespace, work: Path) -> None:
+    """Run lmkit on the beginning of the text, in all the ways that are to be timed."""
+    beginning = work / "beginning.txt"
+    with open(options.text, "rb") as source:
+        beginning.write_bytes(source.read(10_000_000))
+    less = argparse.Namespace(**{**vars(options), "text": beginning})
+    for name, further in (("lmkit.lm", ()), ("lmkit.arpa", ()), ("lmkit.lm", ("--memory", "250M"))):
+        lmkit_run(less, work, *further, name=name)
+    for path in (beginning, work / "lmkit.lm", work / "lmkit.arpa"):
+        path.unlink()
 
 
 def lmkit_run(options: argparse.Namespace, work: Path, *further: str, name: str = "lmkit.lm") -> Run:
