@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmkit.errors import UsageError
@@ -21,29 +20,27 @@ class LanguageModelTraining(shared.Training):
 
     ending = ".lm"
 
-    def run_language_model(
-        self, model: EmbeddingLanguageModel, *, held_out: str | None, patience: int | None, minutes: float, resume: bool
-    ) -> EncodedCorpus:
+    def run_language_model(self, model: EmbeddingLanguageModel) -> EncodedCorpus:
         """Read the text, train, save. Ctrl-C leaves a checkpoint and raises KeyboardInterrupt."""
         import lmkit_corpora
 
         began = time.perf_counter()
         corpus = lmkit_corpora.load_corpus(self.spec, split=self._part, options=self._options)
-        spec = held_out
+        spec = self._shared.held_out
         if spec is None and self._part == "train":  # the catalogue's corpora bring a held-out text of their own
             spec = f"{reading.split_off(self.spec)[0]}:valid"
         other = None if spec is None else lmkit_corpora.load_corpus(spec, options=corpus.options)
-        self._fit(model, corpus, minutes, resume, held_out=other if other is not None and len(other) else None, patience=patience)
+        self._fit(model, corpus, held_out=other if other is not None and len(other) else None)
         self.seconds = time.perf_counter() - began
         return corpus
 
-    def tell_language_model(self, model: EmbeddingLanguageModel, corpus: EncodedCorpus, *, json: bool, quiet: bool) -> None:
+    def tell_language_model(self, model: EmbeddingLanguageModel, corpus: EncodedCorpus) -> None:
         """Print what came of it."""
         size = self.target.stat().st_size
-        if json:
+        if self._shared.json:
             output.result_json({**model.info(), "model": str(self.target), "bytes": size, "seconds": self.seconds})
             return
-        if quiet:
+        if self._shared.quiet:
             output.result(str(self.target))
             return
         output.result(f"Read {corpus.name}: {len(corpus):,} words, {len(corpus.vocabulary) - 3:,} different.")
@@ -58,7 +55,7 @@ class LanguageModelTraining(shared.Training):
         output.note(f"  lmkit predict {path} the")
 
 
-def check_options(loss: str, start: Path | None, compat: object, changed: bool) -> None:
+def check_options(loss: str, start: object, compat: object, changed: bool) -> None:
     """Refuse what a language model can't be trained with. Raises UsageError."""
     if loss != "hs":
         raise UsageError(

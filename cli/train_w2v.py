@@ -9,17 +9,8 @@ from typing import Annotated
 import typer
 
 from lmkit_cli import options
-from lmkit_cli import vector_training as shared
-
-
-class Model(enum.StrEnum):
-    skipgram = "skipgram"
-    cbow = "cbow"
-
-
-class Loss(enum.StrEnum):
-    ns = "ns"
-    hs = "hs"
+from lmkit_cli import vector_training as training
+from lmkit_cli.shared_options import taking
 
 
 class Compat(enum.StrEnum):
@@ -28,20 +19,20 @@ class Compat(enum.StrEnum):
     fasttext = "fasttext"
 
 
+@taking(training.TrainingOptions)
 def command(
     corpus: options.Corpus = None,
-    model: Annotated[Model, typer.Option("--model", "-model", help="Predict words from their contexts, or centres from windows.")] = (
-        Model.skipgram
-    ),
-    loss: Annotated[Loss, typer.Option("--loss", "-loss", help="Negative sampling, or hierarchical softmax.")] = Loss.ns,
-    dim: shared.Dim = 100,
-    window: shared.Window = 5,
-    negative: shared.Negative = 5,
-    epochs: shared.Epochs = 5,
-    learning_rate: shared.LearningRate = None,
-    sample: shared.Sample = 1e-3,
-    min_count: shared.MinCount = 5,
-    max_vocab: shared.MaxVocab = None,
+    model: Annotated[
+        training.Model, typer.Option("--model", "-model", help="Predict words from their contexts, or centres from windows.")
+    ] = (training.Model.skipgram),
+    loss: training.LossOption = training.Loss.ns,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate", "-alpha", "-lr", help="At first; it falls linearly.", show_default="0.025 for skip-gram, 0.05 for CBOW"
+        ),
+    ] = None,
+    sample: training.Sample = 1e-3,
     out: Annotated[Path | None, typer.Option("--out", "-output", help="Where it goes.", show_default="models/w2v-<corpus>.vectors")] = None,
     compat: Annotated[
         Compat | None, typer.Option(help="Do everything as word2vec.c, gensim or fastText do.", show_default="lmkit's own way")
@@ -63,24 +54,8 @@ def command(
             "--left-context", help="Train on the words before each word alone, as a language model (with --loss hs); rare words are <unk>."
         ),
     ] = False,
-    held_out: shared.HeldOut = None,
-    patience: shared.Patience = None,
-    start: shared.Start = None,
-    checkpoint_minutes: shared.CheckpointMinutes = 10.0,
-    resume: shared.Resume = False,
-    tokenizer: options.Tokenizer = None,
-    sentences: options.SentencesOption = None,
-    no_sentence_boundaries: options.NoBoundaries = False,
-    lowercase: options.Lowercase = None,
-    fold_numbers: options.FoldNumbers = None,
-    normalization: options.NormalizationOption = None,
-    encoding: options.Encoding = None,
-    split: options.Split = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-    seed: options.Seed = None,
-    threads: shared.ThreadsOption = None,
+    *,
+    shared: training.TrainingOptions,
 ) -> None:
     """Train word vectors with word2vec: skip-gram or CBOW, negative sampling or hierarchical softmax.
 
@@ -101,44 +76,25 @@ def command(
         )
         if given
     }
-    reading_options = {
-        "tokenizer": tokenizer,
-        "sentences": sentences,
-        "no_sentence_boundaries": no_sentence_boundaries,
-        "lowercase": lowercase,
-        "fold_numbers": fold_numbers,
-        "normalization": normalization,
-        "encoding": encoding,
-    }
     if left_context:
         from lmkit.embeddings.language_model import EmbeddingLanguageModel
         from lmkit_cli.left_context import LanguageModelTraining, check_options
 
-        check_options(loss.value, start, compat, bool(changes))
-        predictor = EmbeddingLanguageModel(
-            model.value, dim, window, epochs, learning_rate, min_count, max_vocab, seed=1 if seed is None else seed, threads=threads
-        )
+        check_options(loss.value, shared.start, compat, bool(changes))
+        predictor = EmbeddingLanguageModel(model=model.value, learning_rate=learning_rate, **shared.parameters())
         predictor.settings()
-        language = LanguageModelTraining(corpus, out, "w2v", split, **reading_options)
-        text = language.run_language_model(predictor, held_out=held_out, patience=patience, minutes=checkpoint_minutes, resume=resume)
-        language.tell_language_model(predictor, text, json=json, quiet=quiet)
+        language = LanguageModelTraining(corpus, out, "w2v", shared)
+        language.tell_language_model(predictor, language.run_language_model(predictor))
         return
     estimator = Word2Vec(
         model=model.value,
         loss=loss.value,
-        dim=dim,
-        window=window,
-        negative=negative,
-        epochs=epochs,
         learning_rate=learning_rate,
+        negative=shared.negative,
         sample=sample,
-        min_count=min_count,
-        max_vocabulary_size=max_vocab,
         compat=get_variant(None if compat is None else compat.value).replace(**changes),
-        seed=1 if seed is None else seed,
-        threads=threads,
+        **shared.parameters(),
     )
     estimator.settings()  # refused before the text is read
-    training = shared.Training(corpus, out, "w2v", split, **reading_options)
-    read = training.run(estimator, held_out=held_out, patience=patience, start=start, minutes=checkpoint_minutes, resume=resume)
-    training.tell(estimator, read, json=json, quiet=quiet)
+    run = training.Training(corpus, out, "w2v", shared)
+    run.tell(estimator, run.run(estimator))

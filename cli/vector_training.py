@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import shlex
 import time
 from pathlib import Path
@@ -10,25 +12,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit._progress import Progress
-from lmkit_cli import output, reading
+from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
     from lmkit.embeddings.models import Word2Vec
     from lmkit.embeddings.training.trainer import Report
     from lmkit.text.corpus import EncodedCorpus
+    from lmkit.text.options import TextOptions
 
 ENDING = ".vectors"
 
+
+class Model(enum.StrEnum):
+    skipgram = "skipgram"
+    cbow = "cbow"
+
+
+class Loss(enum.StrEnum):
+    ns = "ns"
+    hs = "hs"
+
+
+LossOption = Annotated[Loss, typer.Option("--loss", "-loss", help="Negative sampling, or hierarchical softmax.")]
 Dim = Annotated[int, typer.Option("--dim", "-dim", "-size", "--vector-size", help="Numbers in a vector.", min=1)]
 Window = Annotated[int, typer.Option("--window", "-window", "-ws", help="Words on either side that are a word's context, at most.", min=1)]
 Negative = Annotated[int, typer.Option("--negative", "-negative", "-neg", help="Noise words drawn for a prediction.", min=0)]
 Epochs = Annotated[int, typer.Option("--epochs", "-epoch", "-iter", help="Passes over the text.", min=1)]
-LearningRate = Annotated[
-    float | None,
-    typer.Option(
-        "--learning-rate", "-alpha", "-lr", help="At first; it falls linearly.", show_default="0.025 for skip-gram, 0.05 for CBOW"
-    ),
-]
 Sample = Annotated[
     float, typer.Option("--sample", "-sample", "-t", help="Leave frequent words out at random, those above about this share of the text.")
 ]
@@ -67,6 +76,61 @@ CheckpointMinutes = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
 
 
+@dataclasses.dataclass
+class TrainingOptions:
+    """The options of every command that trains word vectors, as the user typed them."""
+
+    dim: Dim = 100
+    window: Window = 5
+    negative: Negative = 5
+    epochs: Epochs = 5
+    min_count: MinCount = 5
+    max_vocab: MaxVocab = None
+    held_out: HeldOut = None
+    patience: Patience = None
+    start: Start = None
+    checkpoint_minutes: CheckpointMinutes = 10.0
+    resume: Resume = False
+    tokenizer: options.Tokenizer = None
+    sentences: options.SentencesOption = None
+    no_sentence_boundaries: options.NoBoundaries = False
+    lowercase: options.Lowercase = None
+    fold_numbers: options.FoldNumbers = None
+    normalization: options.NormalizationOption = None
+    encoding: options.Encoding = None
+    split: options.Split = None
+    json: options.Json = False
+    quiet: options.Quiet = False
+    debug: options.Debug = False
+    seed: options.Seed = None
+    threads: ThreadsOption = None
+
+    def reading(self, spec: str) -> TextOptions | None:
+        """How the corpus is read."""
+        return reading.text_options(
+            spec,
+            no_sentence_boundaries=self.no_sentence_boundaries,
+            tokenizer=self.tokenizer,
+            sentences=self.sentences,
+            lowercase=self.lowercase,
+            fold_numbers=self.fold_numbers,
+            normalization=self.normalization,
+            encoding=self.encoding,
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """Those of an estimator that every command has; the rest is the command's own."""
+        return {
+            "dim": self.dim,
+            "window": self.window,
+            "epochs": self.epochs,
+            "min_count": self.min_count,
+            "max_vocabulary_size": self.max_vocab,
+            "seed": 1 if self.seed is None else self.seed,
+            "threads": self.threads,
+        }
+
+
 class Training:
     """One training from the command line: reads, trains, stores, tells.
 
@@ -75,36 +139,27 @@ class Training:
     spec : the corpus argument, None for the default corpus.
     out : where the vectors go, None for models/KIND-<corpus>.vectors.
     kind : of the default name.
-    split : part of the corpus.
-    reading_options : what the user typed of `reading.text_options`.
+    shared : the options of all such commands.
     """
 
     ending = ENDING
 
-    def __init__(self, spec: str | None, out: Path | None, kind: str, split: str | None, **reading_options: Any) -> None:
+    def __init__(self, spec: str | None, out: Path | None, kind: str, shared: TrainingOptions) -> None:
         import lmkit_corpora
 
         self.spec = spec if spec is not None else lmkit_corpora.default_corpus()
         self.target = out if out is not None else reading.MODELS_FOLDER / f"{kind}-{reading.corpus_label(self.spec)}{self.ending}"
         reading.check_output(self.target)
-        self._options = reading.text_options(self.spec, **reading_options)
-        self._part = reading.choose_split(self.spec, split, "train")
+        self._shared = shared
+        self._options = shared.reading(self.spec)
+        self._part = reading.choose_split(self.spec, shared.split, "train")
         self.seconds = 0.0
 
     @property
     def checkpoint(self) -> Path:
         return self.target.with_name(self.target.name + ".checkpoint")
 
-    def run(
-        self,
-        model: Word2Vec,
-        *,
-        held_out: str | None,
-        patience: int | None,
-        start: Path | None,
-        minutes: float,
-        resume: bool,
-    ) -> EncodedCorpus:
+    def run(self, model: Word2Vec) -> EncodedCorpus:
         """Read the text, train, save. Ctrl-C leaves a checkpoint and raises KeyboardInterrupt."""
         import lmkit
         import lmkit_corpora
@@ -112,6 +167,7 @@ class Training:
 
         began = time.perf_counter()
         first: Any = None
+        start, held_out = self._shared.start, self._shared.held_out
         if start is not None:
             first = lmkit.load(start)
             first = getattr(first, "vectors_", first)
@@ -119,20 +175,22 @@ class Training:
                 raise UsageError(f"{start}: holds a {type(first).__name__}, no word vectors; --start takes vectors.")
         corpus = lmkit_corpora.load_corpus(self.spec, split=self._part, options=self._options)
         other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=corpus.options)
-        self._fit(model, corpus, minutes, resume, held_out=other, patience=patience, start=first)
+        self._fit(model, corpus, held_out=other, start=first)
         self.seconds = time.perf_counter() - began
         return corpus
 
-    def _fit(self, model: Any, corpus: EncodedCorpus, minutes: float, resume: bool, **fit_options: Any) -> None:
+    def _fit(self, model: Any, corpus: EncodedCorpus, **fit_options: Any) -> None:
         """Train, with checkpoints and a bar; save."""
         from lmkit.embeddings.training.checkpoint import Checkpoints
 
         reading.make_folder(self.target)
+        resume, patience = self._shared.resume, self._shared.patience
         if resume and not self.checkpoint.exists():
             output.note(f"There is no checkpoint {self.checkpoint}; training begins anew.")
         try:
             with Show() as show:
-                model.fit(corpus, checkpoints=Checkpoints(self.checkpoint, minutes, resume), report=show, **fit_options)
+                checkpoints = Checkpoints(self.checkpoint, self._shared.checkpoint_minutes, resume)
+                model.fit(corpus, checkpoints=checkpoints, report=show, patience=patience, **fit_options)
         except KeyboardInterrupt:
             if self.checkpoint.exists():
                 output.note(f"\nThe training is stored in {self.checkpoint}; the same command with --resume goes on from there.")
@@ -140,14 +198,14 @@ class Training:
         model.save(self.target)
         self.checkpoint.unlink(missing_ok=True)
 
-    def tell(self, model: Word2Vec, corpus: EncodedCorpus, *, json: bool, quiet: bool) -> None:
+    def tell(self, model: Word2Vec, corpus: EncodedCorpus) -> None:
         """Print what came of it."""
         size = self.target.stat().st_size
-        if json:
+        if self._shared.json:
             card = {"model": str(self.target), "bytes": size, "seconds": self.seconds, "history": model.history_, "notes": model.notes_}
             output.result_json({**model.info(), **card})
             return
-        if quiet:
+        if self._shared.quiet:
             output.result(str(self.target))
             return
         vectors = model.vectors_

@@ -26,6 +26,7 @@ import numpy as np
 from lmkit._container import write_container
 from lmkit._estimator import Estimator
 from lmkit._validation import check_choice, check_int
+from lmkit.embeddings.history_weights import learned_weights, mean_weights
 from lmkit.embeddings.options import MODELS, Settings, Variant
 from lmkit.errors import FormatError, InputError, UsageError
 from lmkit.events import ScoredEvents
@@ -39,17 +40,12 @@ from lmkit.text.writing import continue_text
 if TYPE_CHECKING:
     from lmkit._container import Container
     from lmkit.embeddings.training.checkpoint import Checkpoints
-    from lmkit.embeddings.training.histories import HistoryText
     from lmkit.embeddings.training.trainer import Report
     from lmkit.embeddings.vectors import WordVectors
     from lmkit.sampling import Decoding
 
 KIND = "embedding-lm"
 LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.1}
-_WEIGHED_EVENTS = 20_000
-"""Events from which the weights of one length of history are learned, at most."""
-_FEWEST_EVENTS = 200
-"""With fewer, a length of history takes the weights of the next longer one that has more."""
 
 
 class NextWord(NamedTuple):
@@ -201,7 +197,9 @@ class EmbeddingLanguageModel(Estimator):
         self.notes_ = list(encoded.notes)
         self.weights_ = mean_weights(self.window)
         if self.model == "skipgram":
-            self._learn_weights(text if other is None else other)
+            chosen = text if other is None else other
+            ends = self.text_options_.sentence_boundaries
+            self.weights_ = learned_weights(chosen, self.window, ends, self.input_, self.nodes_, self._paths())
             if other is None:
                 self.notes_.append("The weights of the words of a history were learned from the training text; a held-out text is better.")
         self.metadata_ = {
@@ -230,25 +228,6 @@ class EmbeddingLanguageModel(Estimator):
         lengths = np.zeros(len(self.vocabulary_), np.int64)
         lengths[self._ids] = self.tree_.lengths
         self._path_offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-
-    def _learn_weights(self, text: HistoryText) -> None:
-        """beta of each length of history, from the longest down."""
-        from lmkit.embeddings._kernels_language_model import signed_scores
-
-        places = np.arange(len(text.stream)) - np.repeat(text.segments[:-1], np.diff(text.segments))
-        first = 1 if self.text_options_.sentence_boundaries else 0
-        for reach in range(self.window, 0, -1):
-            chosen = np.flatnonzero((places >= reach if reach == self.window else places == reach) & (places >= first))
-            chosen = chosen[:: max(1, -(-len(chosen) // _WEIGHED_EVENTS))]
-            if len(chosen) < _FEWEST_EVENTS:
-                if reach < self.window:
-                    self.weights_[reach - 1, :reach] = self.weights_[reach, :reach]
-                continue
-            words = text.stream[chosen]
-            starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(self._path_offsets)[words])])
-            scores = np.empty((int(starts[-1]), reach))
-            signed_scores(frozen(text.stream), chosen, reach, frozen(self.input_), frozen(self.nodes_), *self._paths(), starts, scores)
-            self.weights_[reach - 1, :reach] = logistic_weights(scores)
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 
@@ -430,36 +409,3 @@ class EmbeddingLanguageModel(Estimator):
         model.max_vocabulary_size = metadata.get("max_vocabulary_size")
         model.metadata_, model.history_, model.notes_ = metadata, list(metadata.get("history", [])), list(metadata.get("notes", []))
         return model
-
-
-def mean_weights(window: int) -> np.ndarray:
-    """float64 (window, window): row m - 1 holds 1/m for each of the m words there are."""
-    return np.tril(np.ones((window, window))) / np.arange(1, window + 1)[:, None]
-
-
-def logistic_weights(scores: np.ndarray, steps: int = 30) -> np.ndarray:
-    """float64 (d,): the beta that maximise the sum of log sigma(scores @ beta), by Newton's method; concave, so there is one maximum.
-
-    scores : float64 (n, d), the experts' scores with the sign of the side that was taken.
-    """
-    count, size = scores.shape
-    beta = np.full(size, 1.0 / size)
-    ridge = 1e-6 * count  # towards 0: keeps the step finite where two experts always agree
-
-    def loss(at: np.ndarray) -> float:
-        x = scores @ at
-        return float((np.log1p(np.exp(-np.abs(x))) - np.minimum(x, 0)).sum() + 0.5 * ridge * at @ at)
-
-    current = loss(beta)
-    for _ in range(steps):
-        wrong = 1 / (1 + np.exp(np.clip(scores @ beta, -500, 500)))
-        gradient = scores.T @ wrong - ridge * beta
-        hessian = (scores * (wrong * (1 - wrong))[:, None]).T @ scores + ridge * np.eye(size)
-        step = np.linalg.solve(hessian, gradient)
-        while loss(beta + step) > current and abs(step).max() > 1e-9:
-            step /= 2
-        beta = beta + step
-        previous, current = current, loss(beta)
-        if previous - current <= 1e-9 * abs(previous):
-            break
-    return beta

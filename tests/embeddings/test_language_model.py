@@ -15,7 +15,7 @@ import lmkit
 from lmkit import TextOptions
 from lmkit._container import read_container, write_container
 from lmkit.embeddings import EmbeddingLanguageModel
-from lmkit.embeddings.language_model import logistic_weights, mean_weights
+from lmkit.embeddings.history_weights import logistic_weights, mean_weights
 from lmkit.embeddings.training.checkpoint import Checkpoints
 from lmkit.errors import FormatError, InputError, InvalidParameterError, NotFittedError, UsageError
 from lmkit.protocols import LanguageModel
