@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
-import math
 import os
 import shlex
 import tempfile
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import comparison_output, options, output, reading
 
 if TYPE_CHECKING:
     from lmkit.comparison.contestants import Contestant
-    from lmkit.comparison.plan import Budget, Entry, Texts
-    from lmkit.comparison.results import Comparison, NextWords
+    from lmkit.comparison.plan import Budget
+    from lmkit.comparison.results import Comparison
 
 
 class State(enum.StrEnum):
@@ -42,7 +41,11 @@ def command(
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODEL...]", help="Models of any family, or events that `lmkit score` wrote.", show_default=False),
+        typer.Argument(
+            metavar="[MODEL...]",
+            help="Models of any family, or events that `lmkit score` wrote; NAME=FILE gives a name. Events alone need no text.",
+            show_default=False,
+        ),
     ] = None,
     minutes: Annotated[float, typer.Option(help="Without models: time for everything, training and scoring included.", min=0)] = 5.0,
     tokens: Annotated[
@@ -136,10 +139,8 @@ def command(
     pictured = report is not None and report.suffix in (".html", ".json")
     extras = Extras(_rank_events(ranks), log_linear, pictured, tuple(prompts or ()), vectors)
     settings = {"measure": measure, "statistics": Statistics(resamples=resamples, seed=seed or 0), "extras": extras, "threads": threads}
-    if corpus is not None and _is_model(corpus):
-        raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
-    if corpus is not None and models:
-        found = _given(corpus, contestants_of([reading.model_path(name) for name in models], state), split, held_out, mixture, settings)
+    if corpus is not None and (models or _is_model(corpus)):
+        found = _given(corpus, list(models or ()), state, split, held_out, mixture, settings)
     else:
         reserve = _LOG_LINEAR_RESERVE if log_linear else None
         found = _trained(corpus, Budget(60 * minutes, started, reserve), tokens, vocab_size, sizes, keep, settings)
@@ -149,7 +150,7 @@ def command(
     if json:
         output.result_json(found.to_dict() | {"report": None if report is None else str(report)})
     else:
-        _print(found if prompts else dataclasses.replace(found, next_words=()))
+        comparison_output.show(found if prompts else dataclasses.replace(found, next_words=()))
         if report is not None:
             output.result(f"Report: {report}")
 
@@ -185,12 +186,22 @@ def _made(corpus: str | None, models: Sequence[str] | None, seed: int, settings:
 # -- models that are there --------------------------------------------------------------------------------------------------------------
 
 
+_LOG_LINEAR_RESERVE = 0.5
+"""Share of the time that is kept behind training where a log-linear mixture is to be normalised over every history of the test text."""
+
+
 def _given(
-    corpus: str, contestants: Sequence[Contestant], split: str | None, held_out: str | None, mixture: bool, settings: dict[str, Any]
+    corpus: str, models: list[str], state: State | None, split: str | None, held_out: str | None, mixture: bool, settings: dict[str, Any]
 ) -> Comparison:
     import lmkit_corpora
     from lmkit.comparison.comparison import compare
 
+    if _is_model(corpus):  # the text was forgotten, or there need be none
+        contestants = contestants_of([corpus, *models], state)
+        if any(one.model is not None for one in contestants):
+            raise UsageError(f"{corpus}: is a model; name the text to score first: lmkit compare TEXT {corpus} ...")
+        return compare(contestants, None, **settings)
+    contestants = contestants_of(models, state)
     part = reading.choose_split(corpus, split, "test")
     other = _held_out(corpus, part, held_out) if mixture else None
     return compare(
@@ -208,40 +219,18 @@ def _is_model(name: str) -> bool:
     return is_model(name)
 
 
-def contestants_of(paths: Sequence[Path], state: State | None = None) -> list[Contestant]:
-    """The models and streams of events, named by their files. state : how models read; None as each was trained."""
-    from lmkit.comparison.contestants import Contestant, Cost, family_of, parameters_of
-    from lmkit.evaluation.events_file import is_events, load_events
-    from lmkit.protocols import LanguageModel
+def contestants_of(words: Sequence[str | Path], state: State | None = None) -> list[Contestant]:
+    """What the user named: models and streams of events, FILE or NAME=FILE. state : how models read; None as each was trained."""
+    from lmkit.comparison.opening import open_contestants
 
-    found = []
-    for path, name in zip(paths, _names(paths), strict=True):
-        if is_events(path):
-            stored = load_events(path)
-            found.append(Contestant(name, str(stored.about.get("family", "events")), events=stored.events, origin={"path": str(path)}))
-            continue
-        model = reading.language_model(path)
-        if not isinstance(model, LanguageModel):
-            raise UsageError(
-                f"{path}: is no language model, so it has no perplexity; compare word vectors with `lmkit evaluate-analogies`."
-            )
-        card: dict[str, Any] = model.info() if hasattr(model, "info") else {}
-        training = card.get("training") or {}
-        how: Any = getattr(model, "default_state", "reset") if state is None else state.value
-        cost = Cost(
-            training_seconds=training.get("seconds"),
-            epochs=training.get("epochs"),
-            parameters=parameters_of(card),
-            bytes=path.stat().st_size,
-        )
-        found.append(Contestant(name, family_of(card), model, cost=cost, origin={"path": str(path), "card": card}, state=how))
-    return found
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """File names without ending where these differ, else whole paths."""
-    stems = [path.name.removesuffix(".gz").rsplit(".", 1)[0] for path in paths]
-    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    names: list[str | None] = []
+    paths = []
+    for word in map(str, words):
+        name, equals, file = word.partition("=")
+        given = bool(name and equals and file) and not os.path.exists(word)
+        names.append(name if given else None)
+        paths.append(reading.model_path(file if given else word))
+    return open_contestants(paths, names, None if state is None else state.value)
 
 
 def _held_out(corpus: str, part: str | None, named: str | None) -> str | None:
@@ -284,72 +273,17 @@ def _trained(
     corpus: str | None, budget: Budget, tokens: int, words: int, sizes: str | None, keep: Path | None, settings: dict[str, Any]
 ) -> Comparison:
     import lmkit_corpora
-    from lmkit.comparison.curves import curves_of, growing_texts, parse_sizes
-    from lmkit.comparison.plan import default_entries, prepare_texts
+    from lmkit.comparison.curves import parse_sizes
+    from lmkit.comparison.from_scratch import FromScratch
 
     wanted = parse_sizes(sizes) if sizes is not None else [tokens]
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     base, _ = reading.split_off(spec)
     parts = [lmkit_corpora.load_corpus(base, split=part) for part in ("train", "valid", "test")]
-    texts = prepare_texts(*parts, tokens=wanted[-1], held_out_tokens=max(1, min(tokens, wanted[-1]) // 10), words=words)
-    entries = default_entries()
-    _say_plan(texts, entries, budget)
-    oracle = _oracle(f"{base}:test", "test") if texts.test is parts[2] else []
-    found = []
-    for number, part in enumerate(growing_texts(texts, wanted) if sizes is not None else [texts]):
-        if sizes is not None:
-            output.note(f"On {len(part.train):,} words:")
-        with models_folder(keep if keep is None or len(wanted) == 1 else keep / str(wanted[number])) as folder:
-            found.append((len(part.train), _train_and_compare(entries, part, folder, budget.part(len(wanted) - number), oracle, settings)))
-    last = found[-1][1]
-    return dataclasses.replace(last, curves=curves_of(found)) if len(found) > 1 else last
-
-
-def _train_and_compare(
-    entries: Sequence[Entry], texts: Texts, folder: Path, budget: Budget, oracle: Sequence[Contestant], settings: dict[str, Any]
-) -> Comparison:
-    from lmkit.comparison.comparison import compare
-    from lmkit.comparison.plan import with_cache
-    from lmkit.comparison.training import train_all
-    from lmkit.evaluation.overlap import text_overlap
-
-    seed = settings["statistics"].seed
-    contestants, failures = train_all(entries, texts, folder, budget, seed=seed, threads=settings["threads"], tell=output.note)
-    if len(contestants) < 2:
-        raise UsageError(
-            f"Only {len(contestants)} of {len(entries)} models could be trained in {budget.seconds:.0f} s, which leaves nothing to "
-            "compare; give --minutes more, or a shorter text."
-        )
-    notes = [f"{failure.name} is missing: {failure.reason}." for failure in failures]
-    overlap = text_overlap(texts.train, texts.test)
-    if overlap.is_suspicious:
-        notes.append(
-            f"{overlap.share:.0%} of the test text's runs of {overlap.length} words stand in the training text: these perplexities "
-            "tell how well models remember, not how well they predict."
-        )
-    settings = {**settings, "extras": dataclasses.replace(settings["extras"], until=budget.end)}
-    return compare(
-        [*with_cache(contestants, texts), *oracle],
-        lambda _: texts.test,
-        held_out=lambda _: texts.valid,
-        training_counts=texts.vocabulary.counts,
-        notes=notes,
-        **settings,
-    )
-
-
-_LOG_LINEAR_RESERVE = 0.5
-"""Share of the time that is kept behind training where a log-linear mixture is to be normalised over every history of the test text."""
-
-
-def _say_plan(texts: Texts, entries: Sequence[Entry], budget: Budget) -> None:
-    quick = [entry.name for entry in entries if not entry.weight]
-    timed = [entry.name for entry in entries if entry.weight]
-    output.note(
-        f"Training on {len(texts.train):,} words of {texts.train.name}, tuning on {len(texts.valid):,}, testing on {len(texts.test):,}; "
-        f"{len(texts.vocabulary):,} words are known. Budget: {budget.seconds / 60:.3g} minutes."
-    )
-    output.note(f"Plan: first {', '.join(quick)}; then, sharing the time that is left, {', '.join(timed)}.")
+    plan = FromScratch.prepare(parts, wanted, min(tokens, wanted[-1]), words, tell=output.note)
+    oracle = _oracle(f"{base}:test", "test") if plan.texts.test is parts[2] else []
+    with models_folder(keep) as folder:
+        return plan.run(folder, budget, oracle, **settings)
 
 
 @contextlib.contextmanager
@@ -364,54 +298,3 @@ def models_folder(keep: Path | None) -> Iterator[Path]:
     except OSError as error:
         raise UsageError(f"{keep}: can't be made into a folder for models ({error.strerror}); name another with --keep.") from None
     yield keep
-
-
-_RANKS = ("top 1", "top 5", "top 10", "MRR", "median rank")
-
-
-def _print(comparison: Comparison) -> None:
-    from lmkit.comparison.tables import cells, vector_cells
-
-    text = comparison.text
-    if text:
-        output.result(f"{text['name']}: {text['tokens']:,} words in {text['sentences']:,} sentences\n")
-    titles, rows = cells(comparison, leave_out=_RANKS)
-    output.result(output.table(titles, rows, right=range(2, len(titles) - (titles[-1] == "not ranked"))))
-    for row in comparison.rows:
-        if "weights" in row.origin:
-            heavy = [pair for pair in sorted(row.origin["weights"].items(), key=lambda one: -one[1]) if pair[1] >= 0.005]
-            output.note(f"{row.name}: {', '.join(f'{name} {weight:.2f}' for name, weight in heavy)}")
-        if "exponents" in row.origin:
-            output.note(f"{row.name}: {', '.join(f'{name} to the {weight:.2f}' for name, weight in row.origin['exponents'].items())}")
-    titles, rows = cells(comparison, ["model", *_RANKS])
-    asked = next((row.ranks.events for row in comparison.rows if row.ranks is not None), 0)
-    if asked:
-        kept = [row for row in rows if any(row[1:])]
-        output.result(f"\nThe word that followed, on {asked:,} events:\n{output.table(titles, kept, right=range(1, len(titles)))}")
-    for table in comparison.next_words:
-        output.result(f"\n{_next_words(table)}")
-    if comparison.vectors:
-        titles, rows = vector_cells(comparison)
-        output.result("\nWord vectors (share of analogies answered; Spearman's coefficient of similarities):")
-        output.result(output.table(titles, rows, right=range(2, len(titles))))
-    if comparison.curves:
-        output.result("\n" + _curves(comparison))
-    for entry in comparison.notes:
-        output.note(f"Note: {entry}")
-
-
-def _next_words(table: NextWords) -> str:
-    """A row a model: its next words after a prompt, with their probabilities."""
-    rows = [[name, *(f"{output.clipped(token, 20)} {100 * p:.1f} %" for token, p in words)] for name, words in table.models]
-    wide = max((len(row) for row in rows), default=1)
-    filled = [[*row, *[""] * (wide - len(row))] for row in rows]
-    return output.table([f"after {table.prompt!r}", *(str(place) for place in range(1, wide))], filled)
-
-
-def _curves(comparison: Comparison) -> str:
-    """Perplexities by the words trained on: a row a model, a column a size."""
-    from lmkit.comparison.tables import figure, short
-
-    sizes = sorted({words for points in comparison.curves.values() for words, _ in points})
-    rows = [[name, *(figure(dict(points).get(words, math.nan)) for words in sizes)] for name, points in comparison.curves.items()]
-    return output.table(["perplexity after", *(f"{short(words)} words" for words in sizes)], rows, right=range(1, len(sizes) + 1))

@@ -8,14 +8,15 @@ import typer
 
 from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
+from lmkit_cli.compare import contestants_of
 
 if TYPE_CHECKING:
     from lmkit.evaluation.breakdown import SentenceDifference, WordDifference
 
 
 def command(
-    first: Annotated[str, typer.Argument(metavar="A", help="A model.", show_default=False)],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another model.", show_default=False)],
+    first: Annotated[str, typer.Argument(metavar="A", help="A model, or events that `lmkit score` wrote.", show_default=False)],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.", show_default=False)],
     text: Annotated[
         str,
         typer.Argument(metavar="TEXT", help="A catalogue name (its test split), NAME:SPLIT, a file, a folder, a glob.", show_default=False),
@@ -34,22 +35,24 @@ def command(
     the whole text stands first.
     """
     import lmkit_corpora
+    from lmkit.comparison.scoring import refuse_other_events, score_all
     from lmkit.evaluation.breakdown import differing_sentences, differing_words
-    from lmkit.evaluation.events_file import events_hash, explain_difference
     from lmkit.evaluation.significance import difference
 
     paths = [reading.model_path(first), reading.model_path(second)]
-    models = [reading.language_model(path) for path in paths]
     part = reading.choose_split(text, split, "test")
-    corpora = [lmkit_corpora.load_corpus(text, split=part, options=model.text_options) for model in models]
-    events = [model.score(corpus, getattr(model, "default_state", "reset")) for model, corpus in zip(models, corpora, strict=True)]
-    if events_hash(events[0]) != events_hash(events[1]):
-        reason = explain_difference(events[0], events[1])
-        raise UsageError(f"{paths[0]} and {paths[1]} predict different events of this text: {reason}; train both with one reading.")
-    same = models[0].vocabulary.hash == models[1].vocabulary.hash
+    scored = score_all(
+        contestants_of(paths), lambda text_options: lmkit_corpora.load_corpus(text, split=part, options=text_options), threads
+    )
+    refuse_other_events(scored, "or train both with it")
+    events = [one.events for one in scored]
+    corpus = next((one.corpus for one in scored if one.corpus is not None), None)
+    if corpus is None:
+        raise UsageError(f"{paths[0]} and {paths[1]} don't tell how their text was read, so its words can't be named; score it anew.")
+    same = events[0].vocabulary_hash == events[1].vocabulary_hash
     tested = difference(events[0], events[1], include_oov=same, seed=seed or 0)
-    words = differing_words(events[0], events[1], corpora[0], top)
-    sentences = differing_sentences(events[0], events[1], corpora[0], top)
+    words = differing_words(events[0], events[1], corpus, top)
+    sentences = differing_sentences(events[0], events[1], corpus, top)
     if json:
         output.result_json(
             {
@@ -64,9 +67,7 @@ def command(
         return
     output.result(tested.render(str(paths[0]), str(paths[1])) + ".")
     if not same:
-        output.note(
-            f"Note: the models know different words; {tested.left_out:,} events with a word unknown to either are left out of the test."
-        )
+        output.note(f"Note: the models know different words; {tested.left_out:,} events with a word unknown to either are left out.")
     for path, found_words, found_sentences in zip(reversed(paths), words, sentences, strict=True):
         output.result(f"\n{path} is better on")
         output.result(_words(found_words))

@@ -27,6 +27,7 @@ def command(
     """Write what a model says of every token of a text, to be compared later.
 
     `lmkit compare` and `lmkit diff` take such files in place of models, so that models on different machines, or of other programs, meet.
+    They need no text when all that they compare are such files.
     """
     import lmkit_corpora
     from lmkit.comparison.contestants import family_of
@@ -44,7 +45,7 @@ def command(
     about = {
         "model": card,
         "family": family_of(card),
-        "text": {"name": corpus.name, "sha256": corpus.sha256},
+        "text": corpus.record(),
         "reading": corpus.options.to_dict(),
         "state": how,
     }

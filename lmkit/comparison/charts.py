@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from lmkit.comparison import tables
-from lmkit.comparison.results import Row
+from lmkit.comparison.results import IN_WORDS, Row
 
 COLOURS = 8
 _LEFT, _TOP, _WIDTH, _HEIGHT, _RIGHT = 46, 14, 340, 250, 36
@@ -32,15 +32,15 @@ class Palette:
 
 def bars(rows: Sequence[Row], palette: Palette) -> str:
     """A bar of perplexity a model, with its interval; the source's perplexity as a line through all, which none crosses."""
-    shown = [row for row in rows if math.isfinite(row.accounting.all.perplexity) and (not row.why_unranked or row.is_bound)]
+    shown = [row for row in rows if math.isfinite(row.value) and (not row.why_unranked or row.is_bound)]
     if not shown:
-        return "<p>No model has a finite perplexity.</p>"
-    widest = max(row.high if math.isfinite(row.high) else row.accounting.all.perplexity for row in shown)
-    bound = next((row.accounting.all.perplexity for row in shown if row.is_bound), None)
+        return "<p>No model can be ranked.</p>"
+    widest = max(row.high if math.isfinite(row.high) else row.value for row in shown)
+    bound = next((row.value for row in shown if row.is_bound), None)
     line = "" if bound is None else f'<span class="oracle" style="left:{100 * bound / widest:.2f}%"></span>'
     items = []
     for row in shown:
-        value = row.accounting.all.perplexity
+        value = row.value
         whisker = ""
         if math.isfinite(row.low):
             left, right = 100 * row.low / widest, 100 * row.high / widest
@@ -48,7 +48,7 @@ def bars(rows: Sequence[Row], palette: Palette) -> str:
         fill = f'<span class="fill b{palette.of(row.family)}" style="width:{100 * value / widest:.2f}%"></span>'
         items.append(
             f'<li><span class="name">{html.escape(row.name)}</span><span class="track" aria-hidden="true">{fill}{whisker}{line}</span>'
-            f'<span class="value">{tables.figure(value)}</span></li>'
+            f'<span class="value">{tables.ranked_figure(value, row.measure)}</span></li>'
         )
     said = "" if bound is None else "<p>The dashed line is the source of the text itself: no model crosses it in the long run.</p>"
     return f'<ul class="bars">{"".join(items)}</ul>{palette.legend()}{said}'
@@ -67,9 +67,9 @@ def pareto(rows: Sequence[Row], palette: Palette) -> str:
     for title, cost in costs:
         points = []
         for row in rows:
-            value, perplexity = cost(row), row.accounting.all.perplexity
-            if value and math.isfinite(perplexity) and not row.why_unranked:
-                points.append((float(value), perplexity, row))
+            value, ranked = cost(row), row.value
+            if value and math.isfinite(ranked) and not row.why_unranked:
+                points.append((float(value), ranked, row))
         if len(points) > 1:
             used |= {row.name for _, _, row in points}
             picture = _scatter(points, title, numbered, palette)
@@ -111,6 +111,7 @@ def curves(points: Mapping[str, Sequence[tuple[int, float]]], rows: Sequence[Row
 
 def _scatter(points: Sequence[tuple[float, float, Row]], title: str, numbered: Mapping[str, int], palette: Palette) -> str:
     scale = _Scale([x for x, _, _ in points], [y for _, y, _ in points])
+    what = IN_WORDS[points[0][2].measure]
     low, high = min(x for x, _, _ in points), max(x for x, _, _ in points)
     ends = [(x, tables.short(round(x)) if x >= 10 else f"{x:.2g}") for x in (low, high)]
     parts = [scale.frame(f"{title}, log scale", ends)]
@@ -126,10 +127,10 @@ def _scatter(points: Sequence[tuple[float, float, Row]], title: str, numbered: M
         labels.take(px, py)
     for (px, py), (x, y), row in placed:
         fill = f'class="s{palette.of(row.family)} ' + (f'f{palette.of(row.family)}"' if (x, y) in best else 'hollow"')
-        said = f"{html.escape(row.name)}: perplexity {tables.figure(y)}, {title} {x:.4g}"
+        said = f"{html.escape(row.name)}: {what} {tables.ranked_figure(y, row.measure)}, {title} {x:.4g}"
         parts.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4.5" stroke-width="2" {fill}><title>{said}</title></circle>')
         parts.append(labels.beside(px, py, str(numbered[row.name])))
-    return _svg(f"Perplexity against {title}", parts)
+    return _svg(f"{what.capitalize()} against {title}", parts)
 
 
 class _Scale:
@@ -155,7 +156,7 @@ class _Scale:
             value = 10 ** (self._y[0] + share * (self._y[1] - self._y[0]))
             at = self.place(10 ** self._x[0], value)[1]
             parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}h{_WIDTH}"/>')
-            label = f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+            label = f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
             parts.append(f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{label}</text>')
         free = -math.inf
         for x, label in ticks:

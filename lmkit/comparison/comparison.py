@@ -1,8 +1,8 @@
 """Scoring the contestants on one text and setting their figures side by side.
 
 Perplexities compare only where the models predict the same events: same text, same unit, ends counted alike, same words known. That is
-checked, not assumed; models that differ are refused with the convention in which they do, and may be compared by bits a character
-where the text has no unknown words. Differences are paired over the same events (`lmkit.evaluation.significance`).
+checked, not assumed; models that differ are refused with the convention in which they do, and may be compared by bits a character,
+the spelling of unknown words paid for. Differences are paired over the same events (`lmkit.evaluation.significance`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from lmkit._progress import Progress
 from lmkit._validation import check_choice
 from lmkit.comparison import showing
 from lmkit.comparison.contestants import Contestant
+from lmkit.comparison.fairness import check_held_out, what_was_seen
 from lmkit.comparison.mixtures import all_mixtures
 from lmkit.comparison.results import Comparison, Measure, Row
-from lmkit.comparison.scoring import Read, Scored, refuse_incomparable, refuse_unequal_text, score_all
+from lmkit.comparison.scoring import Read, Reader, Scored, refuse_incomparable, refuse_unequal_text, score_all
+from lmkit.comparison.spelling import how_spelled, with_spelling
 from lmkit.comparison.word_vectors import vector_rows
 from lmkit.errors import InputError, UsageError
 from lmkit.evaluation.breakdown import BucketRow, all_buckets, bucket_rows
@@ -29,7 +31,8 @@ from lmkit.evaluation.distributions import draw_sentences, walk
 from lmkit.evaluation.normalisation import audit_normalisation
 from lmkit.evaluation.perplexity import Accounting
 from lmkit.evaluation.ranks import RankFigures, ranks_in
-from lmkit.evaluation.significance import Difference, difference
+from lmkit.evaluation.significance import Difference, character_difference, difference
+from lmkit.events import ScoredEvents
 from lmkit.text.corpus import EncodedCorpus
 
 _OPENINGS = 3
@@ -74,7 +77,7 @@ class Statistics:
 
 def compare(
     contestants: Sequence[Contestant],
-    read: Read,
+    read: Read | None,
     *,
     held_out: Read | None = None,
     measure: Measure = "perplexity",
@@ -89,11 +92,11 @@ def compare(
     Parameters
     ----------
     contestants : models, or streams of events scored elsewhere; two or more of different names.
-    read : gives the text in a reading; called once for each reading that the models have.
+    read : gives the text in a reading; called once for each reading that the models have. None where all are events scored elsewhere.
     held_out : gives a text on which the weights of mixtures of all models are learnt; it must have no part in the test text. None: no
         mixtures.
-    measure : "perplexity" needs models that know the same words; "bits-per-character" compares other units and vocabularies too, where
-        the text has no word unknown to any of them.
+    measure : "perplexity" needs models that know the same words; "bits-per-character" compares other units and vocabularies too, unknown
+        words paid for by their spelling (`lmkit.comparison.spelling`).
     statistics : of intervals, tests and the audit.
     extras : ranks, samples, next words, word vectors, the log-linear mixture.
     training_counts : int64 (V,), how often each word of the models' vocabulary was trained on, for the breakdown by frequency.
@@ -110,22 +113,27 @@ def compare(
     if len(set(names)) < len(names):
         raise UsageError(f"Two models of a comparison have the name {max(names, key=names.count)!r}; give each its own.")
     scored = score_all(contestants, read, threads)
+    said = [*notes, *what_was_seen(scored)]
     by_perplexity = measure == "perplexity"
-    (refuse_incomparable if by_perplexity else refuse_unequal_text)(scored)
-    if held_out is not None and by_perplexity:
-        scored += all_mixtures(scored, held_out, training_counts, threads, log_linear=extras.log_linear, seed=statistics.seed)
     if by_perplexity:
+        refuse_incomparable(scored)
+        if held_out is not None and (models := [one.contestant.model for one in scored if one.contestant.model is not None]):
+            learnt_on = Reader(held_out, "held-out text")
+            said += check_held_out(scored, learnt_on.text(models[0].text_options))
+            scored += all_mixtures(scored, learnt_on.text, training_counts, threads, log_linear=extras.log_linear, seed=statistics.seed)
         _rank(scored, extras, statistics.seed)
+    else:
+        refuse_unequal_text(scored)
+        said += _pay_for_spelling(scored)
     reference = next((one for one in scored if one.corpus is not None), None)
     _audit(scored, reference, statistics)
     order = _ranking(scored, measure)
-    best = next((one for one in order if not _why_unranked(one) and not one.contestant.bound), None)
+    best = next((one for one in order if not _why_unranked(one, measure) and not one.contestant.bound), None)
     rows = tuple(_row(one, best, measure, statistics) for one in order)
     corpus = None if reference is None else reference.corpus
     prompts = extras.prompts
     if extras.samples and not prompts and corpus is not None:
         prompts = showing.openings(corpus, _OPENINGS, statistics.seed)
-    said = [*notes, *_trained_on(scored)]
     if extras.is_late() and (extras.samples or extras.vectors):
         said.append("Next words, samples and word vectors were left out: the time was spent.")
         extras, prompts = dataclasses.replace(extras, samples=False, vectors=False), ()
@@ -142,18 +150,15 @@ def compare(
     )
 
 
-def _trained_on(scored: Sequence[Scored]) -> list[str]:
-    """A sentence for each model whose card says that it was trained on the very text it is tested on."""
-    found = []
+def _pay_for_spelling(scored: Sequence[Scored]) -> list[str]:
+    """Add to unknown words what their spelling costs, where text and vocabulary are known; a sentence for each model concerned."""
+    said = []
     for one in scored:
-        card = one.contestant.origin.get("card")
-        record = card.get("corpus") if isinstance(card, dict) else None
-        if one.corpus is None or not isinstance(record, dict):
-            continue
-        if (record.get("sha256"), record.get("split")) == (one.corpus.sha256, one.corpus.split_record):
-            name = one.contestant.name
-            found.append(f"{name} was trained on this very text: its perplexity tells how well it remembers, not how well it predicts.")
-    return found
+        unknown = int(np.count_nonzero(one.events.is_oov))
+        if unknown and one.corpus is not None and one.contestant.model is not None:
+            one.events = with_spelling(one.events, one.corpus, one.contestant.model.vocabulary)
+            said.append(f"{one.contestant.name} {how_spelled(unknown, one.corpus.options.is_word_level)}.")
+    return said
 
 
 def _rank(scored: Sequence[Scored], extras: Extras, seed: int) -> None:
@@ -193,7 +198,7 @@ def _audit(scored: Sequence[Scored], reference: Scored | None, statistics: Stati
             progress.advance()
 
 
-def _why_unranked(one: Scored) -> str:
+def _why_unranked(one: Scored, measure: Measure) -> str:
     if one.contestant.bound:
         return "the source itself"
     if not one.events.is_normalised:
@@ -202,6 +207,8 @@ def _why_unranked(one: Scored) -> str:
         return one.audit.render()
     if not np.isfinite(one.events.log_probabilities).all():
         return f"holds {int(np.count_nonzero(~np.isfinite(one.events.log_probabilities))):,} events impossible"
+    if measure != "perplexity" and one.events.is_oov.any():
+        return f"a lower bound: the spelling of {int(np.count_nonzero(one.events.is_oov)):,} unknown words is unpaid"
     return ""
 
 
@@ -213,21 +220,21 @@ def _bits(one: Scored, measure: Measure) -> float:
 
 def _ranking(scored: Sequence[Scored], measure: Measure) -> list[Scored]:
     def key(one: Scored) -> tuple[int, float]:
-        return (2 if one.contestant.bound else 1 if _why_unranked(one) else 0, _bits(one, measure))
+        return (2 if one.contestant.bound else 1 if _why_unranked(one, measure) else 0, _bits(one, measure))
 
     return sorted(scored, key=key)
 
 
 def _row(one: Scored, best: Scored | None, measure: Measure, statistics: Statistics) -> Row:
     events = one.events
-    low = high = math.nan
-    if np.isfinite(events.log_probabilities).all():
-        certain = dataclasses.replace(events, log_probabilities=np.zeros(len(events)))
-        try:
-            own = _difference(events, certain, statistics)
-            low, high = 2**own.low, 2**own.high
-        except InputError:  # a text of one block has no interval
-            pass
+    certain = dataclasses.replace(events, log_probabilities=np.zeros(len(events)))
+    own = _paired(events, certain, measure, statistics)
+    low, high = (math.nan, math.nan) if own is None else (own.low, own.high)
+    if measure == "perplexity":
+        low, high = 2**low, 2**high
+    versus_best = None
+    if best is not None and one is not best and events.is_normalised and (measure == "perplexity" or not events.is_oov.any()):
+        versus_best = _paired(events, best.events, measure, statistics)
     return Row(
         name=one.contestant.name,
         family=one.contestant.family,
@@ -237,37 +244,27 @@ def _row(one: Scored, best: Scored | None, measure: Measure, statistics: Statist
         cost=one.contestant.cost,
         audit=one.audit,
         state=one.contestant.state,
-        versus_best=_versus(one, best, measure, statistics),
-        why_unranked=_why_unranked(one),
+        versus_best=versus_best,
+        why_unranked=_why_unranked(one, measure),
         microseconds=one.microseconds,
         is_bound=one.contestant.bound,
         origin=dict(one.contestant.origin),
         ranks=RankFigures.of(events),
+        measure=measure,
     )
 
 
-def _versus(one: Scored, best: Scored | None, measure: Measure, statistics: Statistics) -> Difference | None:
-    if best is None or one is best or measure != "perplexity":
+def _paired(first: ScoredEvents, second: ScoredEvents, measure: Measure, statistics: Statistics) -> Difference | None:
+    """None where no difference can be taken: an event is impossible, the text is one block, or its sentences are cut differently."""
+    settings: dict[str, Any] = {"confidence": statistics.confidence, "resamples": statistics.resamples, "seed": statistics.seed}
+    if not (np.isfinite(first.log_probabilities).all() and np.isfinite(second.log_probabilities).all()):
         return None
-    finite = np.isfinite(one.events.log_probabilities).all() and np.isfinite(best.events.log_probabilities).all()
-    if not finite or not one.events.is_normalised:
-        return None
-    same = one.events.vocabulary_hash == best.events.vocabulary_hash
     try:
-        return _difference(one.events, best.events, statistics, include_oov=same)
-    except InputError:
+        if measure == "perplexity":
+            return difference(first, second, include_oov=first.vocabulary_hash == second.vocabulary_hash, **settings)
+        return character_difference(first, second, **settings)
+    except (InputError, UsageError):
         return None
-
-
-def _difference(first: Any, second: Any, statistics: Statistics, *, include_oov: bool = True) -> Difference:
-    return difference(
-        first,
-        second,
-        include_oov=include_oov,
-        confidence=statistics.confidence,
-        resamples=statistics.resamples,
-        seed=statistics.seed,
-    )
 
 
 def _buckets(order: Sequence[Scored], reference: Scored | None, counts: Any) -> dict[str, tuple[str, list[BucketRow]]]:

@@ -69,6 +69,8 @@ class Contestant:
     bound : whether it is the source of the text itself, the line that no model crosses: shown, not ranked.
     state : how it reads the test text: each sentence anew, or its state carried on, as networks are used to that were trained so.
     held_out : what it says of the text on which mixtures learn, where that was scored already.
+    text, stored_reading : of events that were scored elsewhere, where it is known: which text it was (`EncodedCorpus.record`) and how it
+        was read (`TextOptions.to_dict`).
     """
 
     name: str
@@ -80,6 +82,13 @@ class Contestant:
     bound: bool = False
     state: Literal["reset", "carry"] = "reset"
     held_out: ScoredEvents | None = None
+    text: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    stored_reading: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """How it reads text, as `TextOptions.to_dict` gives it; empty where that is not known."""
+        return self.stored_reading if self.model is None else self.model.text_options.to_dict()
 
 
 def family_of(card: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lmkit._json import finite
 from lmkit.comparison import charts, tables
-from lmkit.comparison.results import Comparison, NextWords, Row
+from lmkit.comparison.results import IN_WORDS, Comparison, NextWords, Row
 from lmkit.evaluation.breakdown import BucketRow
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -39,7 +39,7 @@ def render(comparison: Comparison) -> str:
 def _lead(comparison: Comparison, name: str) -> str:
     text, best = comparison.text, comparison.best
     lead = f"{text['tokens']:,} words in {text['sentences']:,} sentences of {name}." if text else "Events scored elsewhere."
-    return f"{lead} Best of {len(comparison.rows)}: {best.name}, perplexity {tables.figure(best.accounting.all.perplexity)}."
+    return f"{lead} Best of {len(comparison.rows)}: {best.name}, {IN_WORDS[best.measure]} {tables.ranked_figure(best.value, best.measure)}."
 
 
 def _said(said: str) -> str:
@@ -50,10 +50,15 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
     """(title, a sentence, content) of every section that has content."""
     rows, palette = comparison.rows, charts.Palette(comparison.rows)
     yield "Models", "Click a column's title to sort by it.", _main_table(comparison)
-    yield "Perplexity with intervals", "Whiskers show the interval by drawing blocks of sentences again.", charts.bars(rows, palette)
+    what = IN_WORDS[comparison.measure]
+    yield (
+        f"{what.capitalize()} with intervals",
+        "Whiskers show the interval by drawing blocks of sentences again.",
+        charts.bars(rows, palette),
+    )
     cost = charts.pareto(rows, palette)
     if cost:
-        said = "Perplexity against what a model costs. Filled points are beaten by none in both; the dashed line joins them."
+        said = f"{what.capitalize()} against what a model costs. Filled points are beaten by none in both; the dashed line joins them."
         yield "Quality against cost", said, cost
     curves = charts.curves(comparison.curves, rows, palette)
     if curves:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lmkit import _plots
-from lmkit.comparison.results import Comparison, Row
+from lmkit.comparison.results import IN_WORDS, Comparison, Row
 
 
 def draw(comparison: Comparison, path: str | os.PathLike[str]) -> None:
@@ -20,7 +20,7 @@ def draw(comparison: Comparison, path: str | os.PathLike[str]) -> None:
     UsageError : for an unknown ending, and for a comparison of which no model has a finite perplexity.
     """
     _plots.check_format(path)
-    rows = [row for row in comparison.rows if math.isfinite(row.accounting.all.perplexity) and (not row.why_unranked or row.is_bound)]
+    rows = [row for row in comparison.rows if math.isfinite(row.value) and (not row.why_unranked or row.is_bound)]
     panels: list[Callable[[Any], None]] = [lambda axes: _bars(axes, rows)]
     for title, cost in (
         ("size of the file (bytes)", lambda row: row.cost.bytes),
@@ -45,30 +45,30 @@ def draw(comparison: Comparison, path: str | os.PathLike[str]) -> None:
 
 def _bars(axes: Any, rows: Sequence[Row]) -> None:
     """The best on top; the source as a line through all."""
-    values = [row.accounting.all.perplexity for row in rows]
+    values = [row.value for row in rows]
     errors = [[v - row.low if math.isfinite(row.low) else 0.0 for v, row in zip(values, rows, strict=True)]]
     errors.append([row.high - v if math.isfinite(row.high) else 0.0 for v, row in zip(values, rows, strict=True)])
     axes.barh(range(len(rows)), values, xerr=errors, color=[_colour(row, rows) for row in rows], capsize=2)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel("perplexity, with its interval")
+    axes.set_xlabel(f"{IN_WORDS[rows[0].measure]}, with intervals" if rows else "")
     for row in rows:
         if row.is_bound:
-            axes.axvline(row.accounting.all.perplexity, color="black", linestyle="--", linewidth=1)
+            axes.axvline(row.value, color="black", linestyle="--", linewidth=1)
 
 
 def _scatter(axes: Any, points: Sequence[tuple[float, Row]], title: str) -> None:
     rows = [row for _, row in points]
-    axes.scatter([x for x, _ in points], [row.accounting.all.perplexity for row in rows], c=[_colour(row, rows) for row in rows], zorder=3)
+    axes.scatter([x for x, _ in points], [row.value for row in rows], c=[_colour(row, rows) for row in rows], zorder=3)
     for x, row in points:
-        axes.annotate(row.name, (x, row.accounting.all.perplexity), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axes.annotate(row.name, (x, row.value), xytext=(4, 4), textcoords="offset points", fontsize=7)
     axes.set_xscale("log")
     axes.set_yscale("log")
     _plots.plain_numbers(axes)
     axes.grid(visible=True, alpha=0.3)
     axes.margins(x=0.2)
     axes.set_xlabel(title)
-    axes.set_ylabel("perplexity")
+    axes.set_ylabel(IN_WORDS[rows[0].measure])
 
 
 def _curves(axes: Any, comparison: Comparison) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -166,9 +167,13 @@ class Budget:
         return self.now() - self._started
 
     def part(self, parts: int) -> Budget:
-        """The budget of the first of so many equal parts of what is left."""
-        left = max(self.seconds - self.spent, LEAST_SECONDS)
-        return Budget(max(left / parts, LEAST_SECONDS), reserve=self.reserve)
+        """The budget of the first of so many equal parts of what is left; this one itself if there is but one."""
+        if parts == 1:
+            return self
+        found = copy.copy(self)
+        found.seconds = max(self.seconds - self.spent, 0.0) / parts
+        found._started = self.now()
+        return found
 
     @property
     def end(self) -> float:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lmkit.events import ScoredEvents
 
 Measure = Literal["perplexity", "bits-per-character"]
+IN_WORDS: dict[str, str] = {"perplexity": "perplexity", "bits-per-character": "bits a character"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Row:
     Attributes
     ----------
     accounting : sums over its events.
-    low, high : interval of its perplexity by the block bootstrap; nan where it has none.
+    low, high : interval by the block bootstrap, of its perplexity or, where that is what is ranked by, of its bits a character; nan where
+        it has none.
     versus_best : paired difference to the best ranked model, positive where this one is worse; None for the best itself, and where no
         difference can be taken.
     audit : sums of its probabilities on contexts of the text; None for events scored elsewhere.
@@ -33,6 +35,7 @@ class Row:
     microseconds : wall time of scoring, a token.
     state : "carry" where the model's state went on from sentence to sentence.
     ranks : how often the word that followed was among its first guesses; None where nobody asked.
+    measure : what it is ranked by.
     """
 
     name: str
@@ -49,15 +52,22 @@ class Row:
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
     state: str = "reset"
     ranks: RankFigures | None = None
+    measure: Measure = "perplexity"
+
+    @property
+    def value(self) -> float:
+        """What it is ranked by: its perplexity, or its bits a character."""
+        return self.accounting.all.perplexity if self.measure == "perplexity" else self.accounting.bits_per_character
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
+        ranked_by = self.measure.replace("-", "_")
         return {
             "name": self.name,
             "family": self.family,
             **self.accounting.to_dict(),
-            "perplexity_low": self.low,
-            "perplexity_high": self.high,
+            f"{ranked_by}_low": self.low,
+            f"{ranked_by}_high": self.high,
             "is_ranked": not self.why_unranked,
             "why_unranked": self.why_unranked,
             "is_bound": self.is_bound,

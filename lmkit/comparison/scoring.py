@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from lmkit.evaluation.events_file import events_hash, explain_difference
 from lmkit.evaluation.normalisation import Audit
 from lmkit.events import ScoredEvents
 from lmkit.text.corpus import EncodedCorpus
-from lmkit.text.options import TextOptions
+from lmkit.text.options import TextOptions, reading_difference
+
+if TYPE_CHECKING:
+    from lmkit.protocols import LanguageModel
 
 Read = Callable[[TextOptions], EncodedCorpus]
 Combine = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
@@ -44,74 +47,135 @@ class Scored:
     combine: Combine | None = None
 
 
-def score_all(contestants: Sequence[Contestant], read: Read, threads: int | None) -> list[Scored]:
-    """Score a text under each contestant. read : gives it in a reading; called once for each.
+_WARM_UP = 1 << 13
+"""Words scored before the clock runs, so that it times the model and not the loading of kernels."""
+
+
+class Reader:
+    """The text of a comparison, read once in each reading.
+
+    read : gives the text in a reading; None where only events are compared that were scored elsewhere.
+    what : the text is, for messages.
+    """
+
+    def __init__(self, read: Read | None, what: str = "test text") -> None:
+        self._read = read
+        self._what = what
+        self._texts: dict[TextOptions, EncodedCorpus] = {}
+
+    def text(self, reading: TextOptions) -> EncodedCorpus:
+        """Raises InputError if the text is empty, UsageError if there is none."""
+        if self._read is None:
+            raise UsageError("Models need a text to be compared on; only events that were scored before need none.")
+        if reading not in self._texts:
+            self._texts[reading] = self._read(reading)
+            if not len(self._texts[reading]):
+                name = self._texts[reading].name
+                raise InputError(f"{name}: the {self._what} has no words; name another one.")
+        return self._texts[reading]
+
+    def text_of_events(self, contestant: Contestant) -> EncodedCorpus | None:
+        """The text that events from elsewhere describe, where it can be told; raises UsageError if it is another text than this one."""
+        if self._read is None or not contestant.stored_reading:
+            return None
+        corpus = self.text(TextOptions.from_dict(contestant.stored_reading, contestant.name))
+        stated = contestant.text
+        if stated.get("sha256") and corpus.sha256 and (stated["sha256"], stated.get("split")) != (corpus.sha256, corpus.split_record):
+            raise UsageError(
+                f"{contestant.name} scored another text than {corpus.name}: {stated.get('name')}, sha256 {str(stated['sha256'])[:12]} "
+                f"against {corpus.sha256[:12]}{_other_split(stated, corpus)}; name the text that it scored, or score this one."
+            )
+        return corpus
+
+
+def _other_split(stated: Mapping[str, Any], corpus: EncodedCorpus) -> str:
+    return ", another part of it" if stated["sha256"] == corpus.sha256 else ""
+
+
+def score_all(contestants: Sequence[Contestant], read: Read | None, threads: int | None) -> list[Scored]:
+    """Score a text under each contestant.
 
     Raises
     ------
     InputError : if the text is empty.
+    UsageError : for events from elsewhere that are of another text.
     """
-    texts: dict[TextOptions, EncodedCorpus] = {}
+    reader = Reader(read)
     scored = []
     with Progress("scoring", total=len(contestants), unit="model") as progress:
         for contestant in contestants:
             progress.describe(f"scoring {contestant.name}")
             if contestant.model is None:
                 assert contestant.events is not None
-                scored.append(Scored(contestant, contestant.events))
+                scored.append(Scored(contestant, contestant.events, reader.text_of_events(contestant)))
             else:
-                reading = contestant.model.text_options
-                if reading not in texts:
-                    texts[reading] = read(reading)
-                corpus = texts[reading]
-                if not len(corpus):
-                    raise InputError(f"{corpus.name}: the test text has no words, so there is nothing to compare on; name another one.")
-                given: dict[str, Any] = {} if threads is None else {"threads": threads}
-                started = time.perf_counter()
-                events = contestant.model.score(corpus, contestant.state, **given)
-                seconds = time.perf_counter() - started
-                scored.append(Scored(contestant, events, corpus, seconds * 1e6 / max(len(events), 1)))
+                scored.append(_score(contestant, contestant.model, reader.text(contestant.model.text_options), threads))
             progress.advance()
     return scored
 
 
+def _score(contestant: Contestant, model: LanguageModel, corpus: EncodedCorpus, threads: int | None) -> Scored:
+    given: dict[str, Any] = {} if threads is None else {"threads": threads}
+    first = int(np.searchsorted(corpus.sentence_offsets, _WARM_UP, side="right"))
+    model.score(corpus.sentence_range(0, min(first, corpus.n_sentences)), contestant.state, **given)
+    started = time.perf_counter()
+    events = model.score(corpus, contestant.state, **given)
+    seconds = time.perf_counter() - started
+    return Scored(contestant, events, corpus, seconds * 1e6 / max(len(events), 1))
+
+
 def refuse_incomparable(scored: Sequence[Scored]) -> None:
-    """Raise UsageError unless all streams have the same events over the same words."""
+    """Raise UsageError unless all streams have the same events over the same words; the sentence names the convention that differs."""
+    refuse_other_events(scored, "or take --measure bits-per-character")
     first = scored[0]
-    first_hash = events_hash(first.events)
     for other in scored[1:]:
-        pair = f"{first.contestant.name} and {other.contestant.name}"
-        if events_hash(other.events) != first_hash:
-            reason = explain_difference(first.events, other.events)
-            raise UsageError(
-                f"{pair} can't be compared by perplexity: {reason}; score both with one reading, or take --measure bits-per-character."
-            )
         if other.contestant.bound or first.contestant.bound:
             continue
         if other.events.vocabulary_hash != first.events.vocabulary_hash:
             sizes = f"{first.events.vocabulary_size:,} and {other.events.vocabulary_size:,} tokens"
+            unknown = " and ".join(f"{int(np.count_nonzero(one.events.is_oov)):,}" for one in (first, other))
+            differs = _reading_difference(first, other)
             raise UsageError(
-                f"{pair} can't be compared by perplexity: they know different words ({sizes}), and a word that a model doesn't know costs "
-                f"it no more than <unk>; train both with one vocabulary (--vocabulary MODEL), or take --measure bits-per-character."
+                f"{first.contestant.name} and {other.contestant.name} can't be compared by perplexity: they know different words "
+                f"({sizes}; {unknown} words of this text are unknown to them), and a word that a model doesn't know costs it no more "
+                f"than <unk>{f'; {differs}' if differs else ''}. Train both with one vocabulary (--vocabulary MODEL), or take "
+                "--measure bits-per-character."
             )
+
+
+def refuse_other_events(scored: Sequence[Scored], otherwise: str) -> None:
+    """Raise UsageError unless all streams have the same events. otherwise : what else could be done, for the message."""
+    first = scored[0]
+    first_hash = events_hash(first.events)
+    for other in scored[1:]:
+        if events_hash(other.events) != first_hash:
+            pair = f"{first.contestant.name} and {other.contestant.name} can't be compared event by event"
+            reasons = [explain_difference(first.events, other.events), _reading_difference(first, other)]
+            raise UsageError(f"{pair}: {': '.join(filter(None, reasons))}. Score both with one reading, {otherwise}.")
+
+
+def _reading_difference(first: Scored, second: Scored) -> str | None:
+    readings = first.contestant.reading, second.contestant.reading
+    if not all(readings):
+        return None
+    return reading_difference(*readings, (first.contestant.name, second.contestant.name))
 
 
 def refuse_unequal_text(scored: Sequence[Scored]) -> None:
-    """Raise UsageError unless bits a character mean the same for all: the same characters, no unknown word, nothing folded away."""
-    covered = {int(one.events.characters.sum(dtype=np.int64)) for one in scored}
-    if len(covered) > 1:
-        raise UsageError(
-            f"The models cover different stretches of the text ({' or '.join(f'{count:,}' for count in sorted(covered))} characters), so "
-            "their bits a character don't compare; give them the same reading of sentences and white space."
-        )
-    for one in scored:
-        unknown = int(np.count_nonzero(one.events.is_oov))
-        if unknown:
+    """Raise UsageError unless bits a character mean the same for all: the same characters, nothing folded away."""
+    first = scored[0]
+    covered = [int(one.events.characters.sum(dtype=np.int64)) for one in scored]
+    for one, count in zip(scored, covered, strict=True):
+        if count != covered[0]:
+            names = first.contestant.name, one.contestant.name
+            differs = _reading_difference(first, one)
             raise UsageError(
-                f"{one.contestant.name} doesn't know {unknown:,} words of the text, whose spelling it doesn't pay for, so its bits a "
-                "character are only a lower bound; take a text whose words all models know, or models of characters or bytes."
+                f"{names[0]} covers {covered[0]:,} characters of the text, {names[1]} {count:,}{f': {differs}' if differs else ''}. Their "
+                "bits a character compare on a text that both cover whole: words parted by single spaces, none at the ends of lines, "
+                "and ends of lines counted by both or neither."
             )
-        reading = one.contestant.model.text_options if one.contestant.model is not None else None
-        if reading is not None and (reading.lowercase or reading.fold_numbers):
-            what = "lower-cases its text" if reading.lowercase else "folds numbers"
+    for one in scored:
+        reading = one.contestant.reading
+        if reading.get("lowercase") or reading.get("fold_numbers"):
+            what = "lower-cases its text" if reading.get("lowercase") else "folds numbers"
             raise UsageError(f"{one.contestant.name} {what}, so its bits a character leave part of the text unpaid; train it without.")

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from lmkit.comparison.results import Comparison, Row
+from lmkit.comparison.results import IN_WORDS, Comparison, Measure, Row
 from lmkit.evaluation.ranks import DEPTHS
 
 
@@ -24,25 +24,29 @@ class Column(NamedTuple):
 
 def columns(comparison: Comparison) -> list[Column]:
     """The columns that this comparison fills; what no row knows is left out."""
+    by_perplexity = comparison.measure == "perplexity"
+    event = "an event" if by_perplexity else "a character"
+    perplexity = Column(
+        "perplexity",
+        "exp of the mean negative log probability over all events",
+        lambda row: figure(row.accounting.all.perplexity),
+        lambda row: row.accounting.all.perplexity,
+    )
+    bits = Column(
+        "bits/char",
+        "bits a character of the text, ends and spaces included; > where unknown words' spelling is unpaid",
+        _bits,
+        lambda row: row.accounting.bits_per_character,
+    )
+    what = IN_WORDS[comparison.measure]
+    interval = Column("interval", f"of the {what}, by drawing blocks of sentences again", _interval, lambda row: row.low)
     every = [
         Column("model", "name", lambda row: row.name),
         Column("family", "kind of model", lambda row: row.family),
-        Column(
-            "perplexity",
-            "exp of the mean negative log probability over all events",
-            lambda row: figure(row.accounting.all.perplexity),
-            lambda row: row.accounting.all.perplexity,
-        ),
-        Column("interval", "of the perplexity, by drawing blocks of sentences again", _interval, lambda row: row.low),
-        Column(
-            "bits/char",
-            "bits a character of the text, ends and spaces included; > where unknown words' spelling is unpaid",
-            _bits,
-            lambda row: row.accounting.bits_per_character,
-        ),
+        *((perplexity, interval, bits) if by_perplexity else (bits, interval)),  # perplexities over other units say nothing
         Column(
             "worse by",
-            "bits an event more than the best, paired",
+            f"bits {event} more than the best, paired",
             _worse,
             lambda row: 0.0 if row.versus_best is None else row.versus_best.bits,
         ),
@@ -171,8 +175,13 @@ def vector_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return titles, rows
 
 
+def ranked_figure(value: float, measure: Measure) -> str:
+    """What models are ranked by, as a cell shows it."""
+    return figure(value) if measure == "perplexity" else f"{value:.4f}"
+
+
 def _interval(row: Row) -> str:
-    return "" if math.isnan(row.low) else f"{figure(row.low)}-{figure(row.high)}"
+    return "" if math.isnan(row.low) else f"{ranked_figure(row.low, row.measure)}-{ranked_figure(row.high, row.measure)}"
 
 
 def _bits(row: Row) -> str:

@@ -150,7 +150,8 @@ def differing_words(
 ) -> tuple[list[WordDifference], list[WordDifference]]:
     """The words on which two models differ most over the whole text: those where the second is better, and where the first is.
 
-    Ends of sentences count as one word, `</s>`. Events that either model holds impossible are left out.
+    Ends of sentences count as one word, `</s>`. Left out are events that either model holds impossible, and, if their vocabularies differ,
+    words that one of them doesn't know.
     """
     gap = _gap(first, second)
     types = np.full(len(first), Vocabulary.EOS, np.int64)
@@ -204,10 +205,16 @@ def all_buckets(events: ScoredEvents, corpus: EncodedCorpus, counts: np.ndarray 
 
 
 def _gap(first: ScoredEvents, second: ScoredEvents) -> np.ndarray:
-    """Bits that the first model pays more, float64 (N,); 0 where either holds the event impossible."""
+    """Bits that the first model pays more, float64 (N,); 0 where the two can't be set against each other.
+
+    That is where either holds the event impossible, and where models of different vocabularies don't both know the word.
+    """
     with np.errstate(invalid="ignore"):
         gap = (second.log_probabilities - first.log_probabilities) / _LN2
-    return np.where(np.isfinite(gap), gap, 0.0)
+    compared = np.isfinite(gap)
+    if first.vocabulary_hash != second.vocabulary_hash:
+        compared &= ~(first.is_oov | second.is_oov)
+    return np.where(compared, gap, 0.0)
 
 
 def _sentence_ranks(events: ScoredEvents) -> np.ndarray:

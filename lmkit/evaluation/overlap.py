@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lmkit._validation import check_int
+from lmkit.events import ScoredEvents
 from lmkit.text.corpus import EncodedCorpus
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -56,6 +57,32 @@ def text_overlap(train: EncodedCorpus, test: EncodedCorpus, length: int = 8) -> 
     at = np.searchsorted(known, asked)
     found = np.count_nonzero(known[np.minimum(at, len(known) - 1)] == asked) if len(known) else 0
     return Overlap(length, len(asked), int(found))
+
+
+def hit_overlap(events: ScoredEvents, order: int, length: int = 8) -> Overlap | None:
+    """The test text's runs of `length` words of which an n-gram model knows every n-gram of its highest order: without its training text.
+
+    A run that was trained on is always found, and of honest texts few are: with trigrams 3 % of the runs of an encyclopedia, 6 % of
+    newspapers' and 11 % of speeches', with longer n-grams 1 to 4 %. 2-grams would hold 20 to 43 %, and runs of characters stand anywhere.
+
+    Returns
+    -------
+    None for orders below 3 or above `length`, and for events of other models.
+    """
+    check_int("hit_overlap", "length", length, minimum=2)
+    if events.hit_length is None or not 3 <= order <= length:
+        return None
+    count = len(events) - length + 1
+    if count < 1:
+        return Overlap(length, 0, 0)
+    known = np.asarray(events.hit_length) >= order
+    inside = events.sentence[:count] == events.sentence[length - 1 :]
+    whole = inside.copy()
+    for place in range(length):
+        inside &= ~events.is_end[place : place + count]
+        if place >= order - 1:
+            whole &= known[place : place + count]
+    return Overlap(length, int(np.count_nonzero(inside)), int(np.count_nonzero(inside & whole)))
 
 
 def _hashes(ids: np.ndarray, sentence_offsets: np.ndarray, length: int) -> np.ndarray:

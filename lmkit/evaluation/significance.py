@@ -46,6 +46,7 @@ class Difference:
     events : events compared; `left_out` of the streams' events were not (out of vocabulary, or ends), as asked for.
     blocks : blocks drawn, of about `events_per_block` events each.
     resamples, seed : of the bootstrap and the test.
+    per : "event", or "character" where `bits`, `events` and `events_per_block` count characters.
     """
 
     bits: float
@@ -59,6 +60,7 @@ class Difference:
     events_per_block: float
     resamples: int
     seed: int
+    per: str = "event"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -70,9 +72,10 @@ class Difference:
         low, high = sorted((abs(self.low), abs(self.high))) if self.low * self.high > 0 else (self.low, self.high)
         if self.low * self.high <= 0 and self.bits < 0:
             low, high = -self.high, -self.low
+        unit = f"{'an' if self.per == 'event' else 'a'} {self.per}"
         return (
-            f"{better} is {abs(self.bits):.4f} bits an event better than {worse} ({self.confidence:.0%} interval {low:.4f} to {high:.4f}, "
-            f"p = {self.p_value:.2g}, {self.events:,} events in {self.blocks:,} blocks)"
+            f"{better} is {abs(self.bits):.4f} bits {unit} better than {worse} ({self.confidence:.0%} interval {low:.4f} to {high:.4f}, "
+            f"p = {self.p_value:.2g}, {self.events:,} {self.per}s in {self.blocks:,} blocks)"
         )
 
 
@@ -140,26 +143,66 @@ def difference(
             )
     bits = (second.log_probabilities - first.log_probabilities)[chosen] / _LN2
     blocks = _blocks(first.sentence[chosen], sentences_per_block)
+    found = _tested(bits, np.ones(len(bits)), blocks, confidence, resamples, seed)
+    return dataclasses.replace(found, left_out=len(first) - len(bits))
+
+
+def character_difference(
+    first: ScoredEvents, second: ScoredEvents, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> Difference:
+    """Mean difference in bits a character between two streams that cover the same sentences in any units, tested as by `difference`.
+
+    Raises
+    ------
+    UsageError
+        If the streams don't cover the same characters, sentence by sentence.
+    InputError
+        If an event has probability 0 in either, or there are fewer than two blocks of sentences.
+    """
+    check_float("character_difference", "confidence", confidence, minimum=0.0, maximum=1.0, open_minimum=True)
+    check_int("character_difference", "resamples", resamples, minimum=1)
+    bits, characters = zip(*map(_by_sentence, (first, second)), strict=True)
+    if not np.array_equal(characters[0], characters[1]):
+        raise UsageError("The two streams don't cover the same characters sentence by sentence; read the text in the same sentences.")
+    if not (np.isfinite(bits[0]).all() and np.isfinite(bits[1]).all()):
+        raise InputError("One of the models holds an event impossible, which makes the difference infinite; smooth that model.")
+    blocks = _blocks(np.arange(len(characters[0])), None)
+    return _tested(bits[0] - bits[1], characters[0], blocks, confidence, resamples, seed, "character")
+
+
+def _by_sentence(events: ScoredEvents) -> tuple[np.ndarray, np.ndarray]:
+    """Of each sentence its bits, and the characters that it covers, float64."""
+    ranks = np.zeros(len(events), np.int64)
+    ranks[1:] = np.cumsum(np.diff(events.sentence) != 0)
+    return np.bincount(ranks, weights=-events.log_probabilities / _LN2), np.bincount(ranks, weights=events.characters)
+
+
+def _tested(
+    bits: np.ndarray, weights: np.ndarray, blocks: np.ndarray, confidence: float, resamples: int, seed: int, per: str = "event"
+) -> Difference:
+    """The ratio of sums with its interval and p-value. bits, weights : float64 (N,), of what lies in `blocks`, int64 (N,)."""
     count = int(blocks[-1]) + 1 if len(blocks) else 0
     if count < 2:
         raise InputError(f"There are {count} blocks of events to compare, and an interval needs at least 2; score a longer text.")
     sums = np.bincount(blocks, weights=bits, minlength=count)
-    sizes = np.bincount(blocks, minlength=count).astype(np.float64)
+    sizes = np.bincount(blocks, weights=weights, minlength=count)
     bootstrap_rng, flips_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     ratios = _bootstrap(sums, sizes, resamples, bootstrap_rng)
     low, high = np.quantile(ratios, [(1 - confidence) / 2, (1 + confidence) / 2])
+    total = int(sizes.sum())
     return Difference(
         bits=float(sums.sum() / sizes.sum()),
         low=float(low),
         high=float(high),
         confidence=float(confidence),
         p_value=_sign_flips(sums, resamples, flips_rng),
-        events=len(bits),
-        left_out=len(first) - len(bits),
+        events=total,
+        left_out=0,
         blocks=count,
-        events_per_block=len(bits) / count,
+        events_per_block=total / count,
         resamples=resamples,
         seed=seed,
+        per=per,
     )
 
 

@@ -110,6 +110,21 @@ class TextOptions:
             raise FormatError(f"{where}: {error} It may come from a newer lmkit: update lmkit to read it.") from None
 
 
+def reading_difference(first: Mapping[str, Any], second: Mapping[str, Any], names: tuple[str, str]) -> str | None:
+    """In which option two readings differ, as half a sentence; None for equal ones. The encoding of files may differ.
+
+    first, second : what `TextOptions.to_dict` gave. names : of the models that read so.
+    """
+    for key in (field.name for field in dataclasses.fields(TextOptions)):
+        values = first.get(key), second.get(key)
+        if key == "encoding" or values[0] == values[1]:
+            continue
+        if key == "sentence_model":  # hundreds of lines
+            return f"{names[0]} and {names[1]} detect sentences by parameters learnt from different texts"
+        return f"{names[0]} reads text with {key} {values[0]!r}, {names[1]} with {values[1]!r}"
+    return None
+
+
 def _checked_encoding(encoding: object) -> str:
     try:
         found = codecs.lookup(encoding)  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus, encode_prompt
-from lmkit.text.options import TextOptions
+from lmkit.text.options import TextOptions, reading_difference
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
 from lmkit.text.writing import continue_text
@@ -429,14 +429,11 @@ def _mixture_likelihood(relative: np.ndarray, weights: np.ndarray) -> tuple[floa
 
 def check_same_reading(options: Sequence[TextOptions]) -> None:
     """Raise UsageError unless all read text in the same way; the encoding of files may differ."""
-    documents = [{key: value for key, value in one.to_dict().items() if key != "encoding"} for one in options]
-    for number, other in enumerate(documents[1:], 2):
-        for key, value in other.items():
-            if value != documents[0].get(key):
-                raise UsageError(
-                    f"Model {number} reads text with {key} {value!r}, model 1 with {documents[0].get(key)!r}, so they don't predict "
-                    "the same events. Train them with the same reading."
-                )
+    first = options[0].to_dict()
+    for number, other in enumerate(options[1:], 2):
+        differs = reading_difference(first, other.to_dict(), ("model 1", f"model {number}"))
+        if differs is not None:
+            raise UsageError(f"These models don't predict the same events: {differs}. Train them with the same reading.")
 
 
 def _checked_weights(weights: Sequence[float], models: int) -> np.ndarray:

@@ -92,8 +92,16 @@ def test_other_words_are_refused_and_bits_per_character_offered(contestants: lis
     fewer = Contestant("fewer", "n-gram", ngram(2, max_vocabulary_size=20))
     with pytest.raises(UsageError, match=r"know different words.*bits-per-character"):
         compare([contestants[1], fewer], read)
-    with pytest.raises(UsageError, match=r"fewer doesn't know .* words of the text"):
-        compare([contestants[1], fewer], read, measure="bits-per-character")
+    stored = Contestant("stored", "n-gram", events=ngram(1, max_vocabulary_size=20).score(SAMPLE))
+    found = compare([contestants[1], fewer, stored], read, measure="bits-per-character", statistics=Statistics(resamples=50))
+    assert [row.name for row in found.rows] == ["order 2", "fewer", "stored"]
+    assert found.rows[0].value < found.rows[1].value
+    assert found.rows[1].low < found.rows[1].value < found.rows[1].high
+    assert found.rows[1].versus_best is not None
+    assert found.rows[1].versus_best.bits == pytest.approx(found.rows[1].value - found.rows[0].value)
+    assert found.rows[1].accounting.unknown_words.count == 0  # each is spelled
+    assert "fewer spells" in " ".join(found.notes)
+    assert "a lower bound" in found.rows[2].why_unranked  # nobody knows the words of a stream without its vocabulary
 
 
 def test_another_unit_is_refused_by_perplexity_and_taken_by_bits_per_character() -> None:

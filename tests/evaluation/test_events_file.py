@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,23 @@ def test_damaged_columns_are_refused(events: ScoredEvents, tmp_path: Path) -> No
         write_container(tmp_path / "bad", "events", document, container_columns)
         with pytest.raises(FormatError, match="damaged"):
             load_events(tmp_path / "bad")
+
+
+def test_a_flipped_bit_of_any_column_is_noticed(events: ScoredEvents, tmp_path: Path) -> None:
+    path = tmp_path / "e"
+    save_events(path, events)
+    whole = path.read_bytes()
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    start = 8 + int.from_bytes(whole[:8], "little")
+    tried = 0
+    for name, about in header.items():
+        if name.startswith("events."):
+            place = start + about["data_offsets"][0]
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])  # the lowest bit of the first number
+            with pytest.raises(FormatError, match="damaged"):
+                load_events(path)
+            tried += 1
+    assert tried >= 9
 
 
 def test_a_model_is_no_stream_of_events(tmp_path: Path) -> None:
