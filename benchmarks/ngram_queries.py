@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import mmap
-import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import Run, alternate, lmkit_command, report, run_command, summary
+from harness import Run, alternate, lmkit_command, report, run_command, settle, summary
 
 CACHE = Path(tempfile.gettempdir()) / "lmkit-benchmark-cache"
 
@@ -46,17 +44,6 @@ def main() -> None:
     processes = summary(alternate(contestants, options.rounds), "lmkit, 1 thread")
     sizes = {name: getattr(options, name).stat().st_size for name in ("lmkit_model", "probing", "trie", "text")}
     report("ngram_queries", {**processes, "bytes an n-gram": forms(options)}, {"bytes": sizes})
-
-
-def settle(path: Path) -> None:
-    """Have the system forget its copy of a file, and read it again."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            for at in range(0, len(mapped), mmap.PAGESIZE):
-                mapped[at]
 
 
 def forms(options: argparse.Namespace) -> dict[str, float]:

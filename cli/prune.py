@@ -28,6 +28,10 @@ class Loss(enum.StrEnum):
     expected = "expected"
 
 
+_LEAST_BITS = 1e-3
+"""Below it a threshold was meant for entropy pruning, whose usual ones are 1e-6 to 1e-9."""
+
+
 def command(
     model: options.Model,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa or .arpa.gz.", show_default=False)],
@@ -114,6 +118,11 @@ def command(
         output.result(output.table(["order", "before", "after"], rows, right=range(3)) + "\n")
         for entry in pruned.notes_[len(loaded.notes_) :]:
             output.note(f"Note: {entry}")
+        if record["method"] == "kneser-ney" and threshold is not None and 0 < threshold < _LEAST_BITS:
+            output.note(
+                "Note: For --method kneser-ney a threshold is what the training text loses in bits, such as 2; this one takes next to nothing "
+                "out. --method entropy takes thresholds like it."
+            )
     reached = record.get("reached_threshold")
     said = f", threshold {output.number(reached)}" if reached is not None else ""
     output.result(f"{out}: {output.size(written)}{said}")

@@ -2,8 +2,8 @@
 
 `mix` is what SRILM's `ngram -mix-lm` does (Stolcke 2002, "SRILM - an extensible language modeling toolkit", ICSLP): the n-grams of all
 models, each with exactly the weighted mean of what the models say of it, backing off where they must, and back-off weights such that all
-sums to one. What is approximate: an n-gram that none of the models has gets back_off(h) p(w|h') with one weight for all such words, while the
-mixture itself would weigh each model's back-off by its own lower order. docs/mixing.md tells how much that is.
+sums to one. What is approximate: an n-gram that none of the models has gets back_off(h) p(w|h') with one weight for all such words, while
+the mixture itself would weigh each model's back-off by its own lower order. docs/mixing.md tells how much that is.
 """
 
 from __future__ import annotations

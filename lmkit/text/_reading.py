@@ -155,6 +155,8 @@ def _refuse_binary(raw: Iterable[Block], name: str) -> Iterator[Block]:
             for magic, kind in _KINDS.items():
                 if start.startswith(magic):
                     raise InputError(f"{name}: is {kind}, not plain text; convert it to text first.")
+            if start[8:].startswith(b'{"__metadata__":{"format":"lmkit"') or start.startswith(b"mmap lm http://kheafield.com/code"):
+                raise InputError(f"{name}: is a model, not a text; name a text here, and models where a command asks for one.")
             if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _looks_wide(start):
                 raise InputError(f"{name}: looks like UTF-16 text; read it with --encoding utf-16.")
             place = start.find(b"\0")

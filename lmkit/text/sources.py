@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import itertools
 import mmap
 import os
 import stat
@@ -16,6 +17,7 @@ from lmkit.errors import InputError, UsageError
 from lmkit.text import compression
 
 BLOCK_SIZE = 1 << 20
+_LINES_AT_ONCE = 256
 _LET_GO = 1 << 22
 TEXT_ENDINGS = (".txt", ".text", ".tokens")
 
@@ -109,20 +111,31 @@ def lines_source(lines: Iterable[str], name: str = "text") -> TextSource:
     """Strings as the lines of one document; a newline inside a string counts as a space. An iterator can be read once only."""
 
     def blocks() -> Iterator[Block]:
+        ahead = iter(lines)
         pending: list[str] = []
         size = 0
-        for line in lines:
-            if not isinstance(line, str):
-                raise UsageError(f"{name}: every line must be a string, got {type(line).__name__}.")
-            pending.append(line.removesuffix("\n").replace("\n", " "))
-            size += len(line) + 1
+        while batch := list(itertools.islice(ahead, _LINES_AT_ONCE)):
+            pending.append(_joined(batch, name))
+            size += len(pending[-1])
             if size >= BLOCK_SIZE:
-                yield _encoded("\n".join(pending) + "\n", name)
+                yield _encoded("".join(pending), name)
                 pending, size = [], 0
         if pending:
-            yield _encoded("\n".join(pending) + "\n", name)
+            yield _encoded("".join(pending), name)
 
     return TextSource(name, [Document(name, blocks)], is_stream=iter(lines) is lines)
+
+
+def _joined(lines: list[str], name: str) -> str:
+    """The strings as lines, each ended by a newline."""
+    try:
+        text = "\n".join(lines) + "\n"
+    except TypeError:
+        strange = next(line for line in lines if not isinstance(line, str))
+        raise UsageError(f"{name}: every line must be a string, got {type(strange).__name__}.") from None
+    if text.count("\n") == len(lines):
+        return text
+    return "\n".join([line.removesuffix("\n").replace("\n", " ") for line in lines]) + "\n"
 
 
 def bytes_source(data: bytes, name: str) -> TextSource:

@@ -50,6 +50,11 @@ def test_every_method_runs_and_says_in_json_what_it_did(run, model: Path, text: 
     assert answer["after"][0] == 6
 
 
+def test_a_threshold_in_the_other_method_s_unit_is_remarked_upon(run, model: Path, tmp_path: Path) -> None:
+    assert "is what the training text loses in bits" in run("prune", model, tmp_path / "out.lm", "--threshold", "1e-7").err
+    assert "loses in bits" not in run("prune", model, tmp_path / "out.lm", "--threshold", 2).err
+
+
 def test_training_drops_what_occurs_rarely(run, text: Path, tmp_path: Path) -> None:
     answer = run("train-ngram", text, "--order", 3, "--prune", "0,0,1", "--out", tmp_path / "a.lm", "--json").json
     from_python = lmkit.NgramLanguageModel(order=3, pruning=(0, 0, 1)).fit(text)

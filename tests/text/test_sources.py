@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import text_twin
 
+from lmkit._container import write_container
 from lmkit.errors import FormatError, InputError, LmkitError, UsageError
 from lmkit.text import TextOptions, _kernels_words, as_corpus, encode, lines_source, open_source, sources, text_source
 from lmkit.text.vocabulary import frozen
@@ -145,6 +146,10 @@ def test_named_pipe(tmp_path: Path) -> None:
 def test_strings() -> None:
     assert content(text_source("a\nb\u00e9")) == "a\nb\u00e9".encode()
     assert content(lines_source(["a", "b\n", "c\nd"])) == b"a\nb\nc d\n"
+    many = [f"line {number}" for number in range(700)]
+    assert content(lines_source(iter(many))).decode().splitlines() == many
+    assert content(lines_source([*many[:300], "a\nb", *many[300:]])).decode().splitlines() == [*many[:300], "a b", *many[300:]]
+    assert content(lines_source([])) == b""
     assert not lines_source(["a"]).is_stream
     assert lines_source(iter(["a"])).is_stream
     with pytest.raises(InputError, match="surrogate"):
@@ -190,6 +195,12 @@ class TestBadInput:
         assert "PDF" in refused(tmp_path / "t")
         (tmp_path / "t").write_bytes(b"PK\x03\x04abc")
         assert "ZIP" in refused(tmp_path / "t")
+
+    def test_a_model(self, tmp_path: Path) -> None:
+        write_container(tmp_path / "m.lm", "ngram", {}, {"a": np.zeros(3)})
+        assert "is a model, not a text" in refused(tmp_path / "m.lm")
+        (tmp_path / "m.klm").write_bytes(b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(100))
+        assert "is a model, not a text" in refused(tmp_path / "m.klm")
 
     def test_a_nul_far_behind_the_start_is_white_space(self, tmp_path: Path) -> None:
         (tmp_path / "t").write_bytes(b"a " * 5000 + b"b\0c")

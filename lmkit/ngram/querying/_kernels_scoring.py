@@ -10,9 +10,9 @@ lanes     int64     (LANES, 8)      the segments being scored, with the columns 
 
 A word costs a lane three steps for each context that is asked for it. In the first the context's record is there, and where the context's
 children lie is found out: they, or of many those 16 among which the word must be, are fetched. In the second they are there: the word is
-found and its record fetched, or not. In the third that is there, or the lane backs off to a shorter context, whose record is fetched. All
-lanes take the same step, so that nothing is left to guess for the processor but whether a word was found. Plain twin:
-tests/reference/ngram_twin.py.
+found and its record fetched, or that of a shorter context. In the third the word's record gives its probability, or the lane backs off;
+where nothing but the empty context is left, straight to the unigram. All lanes take the same step, so that nothing is left to guess for
+the processor but whether a word was found. Plain twin: tests/reference/ngram_twin.py.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ def score_segments(
                     low, high = _narrowed(low, high, target, samples, sparse)
             lanes[lane, LOW], lanes[lane, HIGH] = low, high
             prefetch(word, low)
-            prefetch(word, high - 1)
             if high - low <= 4:  # its record will be here
                 if low < below:
                     prefetch(nodes, low)
@@ -86,7 +85,9 @@ def score_segments(
                     among |= np.uint64(word[node] == target) << np.uint64(node - low)
             node = low + np.int64(lowest_one(among)) if among != 0 else np.int64(-1)
             lanes[lane, LOW] = node
-            if node < below:
+            if node < 0:
+                prefetch(nodes, np.int64(nodes[np.uint64(context)].link))
+            elif node < below:
                 prefetch(nodes, node)
             else:
                 prefetch(leaves, node - below)
@@ -94,12 +95,14 @@ def score_segments(
         while i < active:
             lane = np.uint64(i)
             context, node = lanes[lane, CONTEXT], lanes[lane, LOW]
+            state, limit = np.int64(ROOT), context
             if node < 0:
                 place = np.uint64(context)
                 paid[lane] += nodes[place].log10_bow
                 state = np.int64(nodes[place].link)
-                limit = context
-            else:
+                if state == ROOT:  # straight to the unigram, whose record was fetched with the word
+                    node = lanes[lane, TARGET]
+            if node >= 0:
                 limit = min(node, below)
                 if node < below:
                     place = np.uint64(node)
@@ -121,7 +124,9 @@ def score_segments(
                 position = lanes[lane, PLACE] + 1
                 lanes[lane, PLACE] = position
                 if position < lanes[lane, STOP]:
-                    lanes[lane, TARGET] = ids[np.uint64(position)]
+                    target = np.int64(ids[np.uint64(position)])
+                    lanes[lane, TARGET] = target
+                    prefetch(nodes, target)
                 elif position < lanes[lane, STOP] + lanes[lane, END]:
                     lanes[lane, TARGET] = 2
                 else:
