@@ -112,12 +112,16 @@ def compare(
     names = [one.name for one in contestants]
     if len(set(names)) < len(names):
         raise UsageError(f"Two models of a comparison have the name {max(names, key=names.count)!r}; give each its own.")
-    scored = score_all(contestants, read, threads)
+    scored = score_all(contestants, read, threads, extras.is_late)
     said = [*notes, *what_was_seen(scored)]
+    if len(scored) < len(contestants):
+        said.append(f"{', '.join(names[len(scored) :])}: left out, since the time was spent before they were scored.")
     by_perplexity = measure == "perplexity"
     if by_perplexity:
         refuse_incomparable(scored)
-        if held_out is not None and (models := [one.contestant.model for one in scored if one.contestant.model is not None]):
+        if held_out is not None and extras.is_late():
+            said.append("Mixtures were left out: the time was spent.")
+        elif held_out is not None and (models := [one.contestant.model for one in scored if one.contestant.model is not None]):
             learnt_on = Reader(held_out, "held-out text")
             said += check_held_out(scored, learnt_on.text(models[0].text_options))
             scored += all_mixtures(scored, learnt_on.text, training_counts, threads, log_linear=extras.log_linear, seed=statistics.seed)
@@ -126,7 +130,7 @@ def compare(
         refuse_unequal_text(scored)
         said += _pay_for_spelling(scored)
     reference = next((one for one in scored if one.corpus is not None), None)
-    _audit(scored, reference, statistics)
+    said += _audit(scored, reference, statistics, extras)
     order = _ranking(scored, measure)
     best = next((one for one in order if not _why_unranked(one, measure) and not one.contestant.bound), None)
     rows = tuple(_row(one, best, measure, statistics) for one in order)
@@ -189,13 +193,19 @@ def _rank(scored: Sequence[Scored], extras: Extras, seed: int) -> None:
         one.events = dataclasses.replace(one.events, rank=columns[id(one)])
 
 
-def _audit(scored: Sequence[Scored], reference: Scored | None, statistics: Statistics) -> None:
+def _audit(scored: Sequence[Scored], reference: Scored | None, statistics: Statistics, extras: Extras) -> list[str]:
+    """Fill in `audit`; the sentence on those for which there was no time."""
+    left_out = []
     with Progress("checking that probabilities sum to one", total=len(scored), unit="model") as progress:
         for one in scored:
+            if extras.is_late():
+                left_out.append(one.contestant.name)
+                continue
             corpus = one.corpus if one.corpus is not None or reference is None else reference.corpus
             if one.contestant.model is not None and corpus is not None:
                 one.audit = audit_normalisation(one.contestant.model, corpus, contexts=statistics.contexts, seed=statistics.seed)
             progress.advance()
+    return [f"Whether the probabilities of {', '.join(left_out)} sum to one was not looked at: the time was spent."] if left_out else []
 
 
 def _why_unranked(one: Scored, measure: Measure) -> str:

@@ -177,8 +177,8 @@ class Budget:
 
     @property
     def end(self) -> float:
-        """When it ends, by `now`, less a hundredth for the last words."""
-        return self._started + 0.99 * self.seconds
+        """When nothing more should be begun, by `now`: its end, less a hundredth and two seconds for intervals and the report."""
+        return self._started + 0.99 * self.seconds - 2.0
 
     @property
     def left_for_training(self) -> float:

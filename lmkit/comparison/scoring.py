@@ -92,8 +92,10 @@ def _other_split(stated: Mapping[str, Any], corpus: EncodedCorpus) -> str:
     return ", another part of it" if stated["sha256"] == corpus.sha256 else ""
 
 
-def score_all(contestants: Sequence[Contestant], read: Read | None, threads: int | None) -> list[Scored]:
-    """Score a text under each contestant.
+def score_all(
+    contestants: Sequence[Contestant], read: Read | None, threads: int | None, is_late: Callable[[], bool] = lambda: False
+) -> list[Scored]:
+    """Score a text under each contestant. is_late : whether no further one is to be begun; the first two are scored whatever it says.
 
     Raises
     ------
@@ -104,6 +106,8 @@ def score_all(contestants: Sequence[Contestant], read: Read | None, threads: int
     scored = []
     with Progress("scoring", total=len(contestants), unit="model") as progress:
         for contestant in contestants:
+            if len(scored) > 1 and is_late():
+                break
             progress.describe(f"scoring {contestant.name}")
             if contestant.model is None:
                 assert contestant.events is not None

@@ -18,6 +18,8 @@ _GRACE = 1.15
 """How much longer than its share a process may live before it is ended: it should have stopped by itself."""
 _START = 6.0
 """Seconds that a process may take to start and to compile kernels, beside its share."""
+_OVERTIME = 0.05
+"""Share of the whole budget that the last may take from what is kept for scoring."""
 _LEAST_SHARE = 2.0
 """Seconds below which a net learns nothing."""
 
@@ -66,7 +68,8 @@ def train_all(
         tasks = [Task(texts.train, texts.valid, texts.vocabulary, path, time.time() + seconds, seed, threads) for path in paths]
         process = context.Process(target=_work, args=(job, tasks), daemon=True)
         process.start()
-        process.join(seconds * _GRACE + _START if job[0].weight else max(budget.left_for_training, 1.0))
+        most = budget.left_for_training + _OVERTIME * budget.seconds
+        process.join(min(seconds * _GRACE + _START, most) if job[0].weight else max(budget.left_for_training, 1.0))
         if process.is_alive():
             process.kill()
             process.join()

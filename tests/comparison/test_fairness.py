@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import pytest
 
 from lmkit import NgramLanguageModel
-from lmkit.comparison.comparison import Statistics, compare
+from lmkit.comparison.comparison import Extras, Statistics, compare
 from lmkit.comparison.contestants import Contestant
 from lmkit.errors import UsageError
 from lmkit.evaluation.overlap import hit_overlap
@@ -60,6 +61,23 @@ def test_weights_are_not_learnt_on_the_test_text() -> None:
     assert notes(own, other) == ""
     copied = dataclasses.replace(TEST, sha256="3" * 64)  # the same sentences in another file
     assert "stand in the held-out text too" in notes(own, copied)
+
+
+def test_what_there_was_no_time_for_is_left_out_and_said() -> None:
+    late = Extras(ranks=100, samples=True, until=time.monotonic() - 1)
+    found = compare(
+        contestants(1, 2, 3), lambda _: TEST, held_out=lambda _: OTHER, statistics=Statistics(resamples=20), extras=late, notes=["First."]
+    )
+    assert {row.name for row in found.rows} == {"order 1", "order 2"}  # two are compared whatever the time
+    assert all(row.audit is None and row.ranks is None for row in found.rows)
+    assert found.samples == ()
+    assert [note.split(":")[0] for note in found.notes] == [
+        "First.",
+        "order 3",
+        "Mixtures were left out",
+        "Whether the probabilities of order 1, order 2 sum to one was not looked at",
+        "Next words, samples and word vectors were left out",
+    ]
 
 
 def test_a_model_trained_on_the_held_out_text_is_named() -> None:

@@ -58,6 +58,16 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on() -> None:
     assert budget.share(entries[0], entries) == pytest.approx(left / 4, abs=0.1)
     assert budget.share(entries[1], entries[1:]) == pytest.approx(left, abs=0.1)
     assert Budget(30, Budget.now() - 1000).left_for_training == 0
+
+
+def test_parts_of_a_budget_end_with_the_whole() -> None:
+    budget = Budget(100, Budget.now() - 40)
+    assert budget.part(1) is budget
+    half = budget.part(2)
+    assert half.seconds == pytest.approx(30, abs=0.5)
+    assert half.end < budget.end
+    spent = Budget(30, Budget.now() - 1000).part(2)  # nothing is added to a budget that is spent
+    assert spent.seconds == 0
     with pytest.raises(InvalidParameterError, match="--minutes"):
         Budget(LEAST_SECONDS - 1)
 
