@@ -4,6 +4,7 @@ name         dtype           shape    what
 words        uint32          (G,)     last words of the n-grams of one order, sorted by context and word
 first_child  int32 or int64  (C+1,)   index of the first n-gram of each context, C contexts
 suffixes     uint32 or int64 (G,)     index, one order below, of each n-gram without its first word
+borders      int32 or int64  (S+1,)   where the contexts of each suffix begin among all contexts
 stream       uint32          (M,)     word ids; every sequence begins with <s> (1), and with boundaries ends with </s> (2)
 
 Plain twin: tests/reference/ngram_twin.py.
@@ -74,6 +75,53 @@ def link_children(start, stop, suffix_low, suffix_high, first_child, context_suf
                     place = place_in_line(words_below, at, word)
             suffixes[ngram] = at + place
             at += place + 1
+
+
+@kernel
+def group_by_suffix(suffixes, borders, contexts):
+    """Order contexts by their suffix: those of suffix s are contexts[borders[s]:borders[s + 1]], rising. `borders`: (S+1,), zeros."""
+    for suffix in suffixes:
+        borders[suffix] += 1
+    total = 0
+    for suffix in range(len(borders)):
+        total += borders[suffix]
+        borders[suffix] = total
+    for context in range(len(suffixes) - 1, -1, -1):
+        borders[suffixes[context]] -= 1
+        contexts[borders[suffixes[context]]] = context
+
+
+@kernel
+def link_groups(start, stop, borders, contexts, first_child, words, first_child_below, words_below, places, suffixes):
+    """As `link_children`, for the contexts whose own suffix lies in start..stop, in the order of `group_by_suffix`.
+
+    Where many contexts have one suffix, and that has many children, each child is looked up in a table. `places`: (V,), scratch.
+    """
+    for suffix in range(start, stop):
+        begin, end = np.int64(first_child_below[suffix]), np.int64(first_child_below[suffix + 1])
+        by_table = end - begin > _NEARBY // 2
+        if by_table:
+            for at in range(begin, end):
+                places[words_below[at]] = at
+        for i in range(borders[suffix], borders[suffix + 1]):
+            if i + _AHEAD < len(contexts):
+                prefetch(first_child, np.int64(contexts[i + _AHEAD]))
+                near = np.int64(first_child[contexts[i + _AHEAD // 2]])
+                prefetch(words, near)
+                prefetch(suffixes, near)
+            low, high = np.int64(first_child[contexts[i]]), np.int64(first_child[contexts[i] + 1])
+            if by_table:
+                for ngram in range(low, high):
+                    suffixes[ngram] = places[words[ngram]]
+                continue
+            at = begin
+            for ngram in range(low, high):
+                place = place_in_line(words_below, at, words[ngram])
+                while place < 0:
+                    at -= place
+                    place = place_in_line(words_below, at, words[ngram])
+                suffixes[ngram] = at + place
+                at += place + 1
 
 
 @inlined

@@ -18,6 +18,8 @@ from lmkit.ngram.counting.workspace import Workspace
 
 NARROW_LIMIT = 2**31
 """From so many positions on, counts and indices of n-grams take 64 bits."""
+_GROUPED_FROM = 2
+"""From so many contexts a suffix on they are grouped by it, which costs a pass over them at random."""
 
 
 @dataclasses.dataclass
@@ -273,6 +275,9 @@ def _find_suffixes(words: np.ndarray, contexts: Level, below: Level, workspace: 
     assert contexts.first_child is not None
     assert below.first_child is not None
     suffixes = workspace.empty(len(words), np.int64 if wide else np.uint32)
+    if len(contexts) >= _GROUPED_FROM * len(below) and len(workspace.bands(len(words), words.itemsize)) == 1:
+        _find_suffixes_in_groups(words, contexts, below, suffixes, workspace)
+        return suffixes
     fixed = (contexts.first_child, contexts.suffixes, words, below.first_child, contexts.words, suffixes)
     blocks = workspace.blocks_by_children(contexts.first_child)
     for band in workspace.bands_by_children(below.first_child):
@@ -284,6 +289,22 @@ def _find_suffixes(words: np.ndarray, contexts: Level, below: Level, workspace: 
         workspace.run(link, blocks)
         workspace.drop(*fixed)
     return suffixes
+
+
+def _find_suffixes_in_groups(words: np.ndarray, contexts: Level, below: Level, suffixes: np.ndarray, workspace: Workspace) -> None:
+    """Fill them in for all contexts with the same suffix at a time: a long list of children is then a table, for many questions."""
+    assert contexts.first_child is not None
+    assert below.first_child is not None
+    borders = np.zeros(len(below) + 1, contexts.first_child.dtype)
+    order = workspace.empty(len(contexts), contexts.first_child.dtype)
+    vocabulary_size = int(contexts.words.max(initial=0)) + 1
+    kernels.group_by_suffix(contexts.suffixes, borders, order)
+
+    def link(block: tuple[int, int]) -> None:
+        places = np.empty(vocabulary_size, suffixes.dtype)
+        kernels.link_groups(*block, borders, order, contexts.first_child, words, below.first_child, contexts.words, places, suffixes)
+
+    workspace.run(link, workspace.blocks_by_children(borders))
 
 
 def _path_of_last(text: Text, levels: list[Level], workspace: Workspace) -> tuple[list[int], list[int]]:
