@@ -137,14 +137,13 @@ def command(
     and are trained on their train split. Every word is kept unless --min-count or --vocab-size says otherwise.
     """
     import lmkit_corpora
-    from lmkit._memory import parse_size
+    from lmkit import _memory
     from lmkit.ngram.model import NgramLanguageModel
 
     method = _smoothing(
         smoothing, interpolated=None if back_off is None else not back_off, discount=discount, delta=delta, alpha=alpha, k=k
     )
-    if memory is not None:
-        parse_size("train-ngram", "memory", memory)
+    bound = None if memory is None else _memory.parse_size("train-ngram", "memory", memory)
     method.check_held_out(held_out is not None)  # refused before the text is read
     pruning = _pruning(prune, limit_vocab)
     if counts is not None:
@@ -185,6 +184,9 @@ def command(
         return
     part = reading.choose_split(spec, split, "train")
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
+    if bound is not None and _memory.peak_memory() > bound:
+        taken = _memory.show_size(_memory.peak_memory())
+        output.note(f"Reading the text took up to {taken}: that does not keep to --memory. Read again, from the cache, it takes less.")
     model = NgramLanguageModel(
         order=order,
         smoothing=method,

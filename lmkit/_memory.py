@@ -66,7 +66,11 @@ def resident_memory() -> int:
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
-        pass
+        return peak_memory()
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process took at most so far; a guess where the system does not tell."""
     try:
         import resource
         import sys
