@@ -75,6 +75,12 @@ class TestTrainNgram:
         assert (tmp_path / "models" / "ngram-small.lm").is_file()
         assert run("perplexity", "last", text, "--json").json["tokens"] > 0
 
+    def test_reading_that_takes_more_than_the_bound_says_so(self, run, text: Path, tmp_path: Path) -> None:
+        outcome = run("train-ngram", text, "--out", tmp_path / "m.lm", "--memory", "1M")
+        assert outcome.code == 2
+        assert re.search(r"Reading the text took up to [\d.]+ [MG]B: that does not keep to --memory\.", outcome.err)
+        assert not (tmp_path / "m.lm").exists()
+
     @pytest.mark.parametrize("ending", ["arpa", "arpa.gz"])
     def test_arpa_ending_writes_arpa(self, run, text: Path, tmp_path: Path, ending: str) -> None:
         target = tmp_path / f"m.{ending}"
