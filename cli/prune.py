@@ -120,8 +120,8 @@ def command(
             output.note(f"Note: {entry}")
         if record["method"] == "kneser-ney" and threshold is not None and 0 < threshold < _LEAST_BITS:
             output.note(
-                "Note: For --method kneser-ney a threshold is what the training text loses in bits, such as 2; this one takes next to nothing "
-                "out. --method entropy takes thresholds like it."
+                "Note: For --method kneser-ney a threshold is what the training text loses in bits, such as 2; this one takes next to "
+                "nothing out. --method entropy takes thresholds like it."
             )
     reached = record.get("reached_threshold")
     said = f", threshold {output.number(reached)}" if reached is not None else ""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lmkit import _files
+from lmkit._npz import BROKEN, member, one_line
 from lmkit._validation import check_choice, check_int
 from lmkit.errors import FormatError, InputError, InvalidParameterError, MissingDependencyError
 from lmkit.ngram import _kernels_count_table as kernels
@@ -207,27 +209,33 @@ class CountTable:
     def read_npz(cls, path: str | os.PathLike[str]) -> CountTable:
         """Read what `write` wrote as npz. Raises InputError if it is missing, FormatError if it is damaged."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            with zipfile.ZipFile(path) as archive:
+                arrays = {name.removesuffix(".npy"): member(archive, name, Path(path)) for name in archive.namelist()}
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; check the path, or make it with lmkit count.") from None
-        except (ValueError, OSError, EOFError, NotImplementedError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise FormatError(f"{path}: not a table of counts, or damaged ({_one_line(error)}); make it again with lmkit count.") from None
-        orders = sorted(int(name.removeprefix("ids_")) for name in arrays if name.startswith("ids_"))
+        except FormatError:
+            raise
+        except BROKEN as error:
+            raise FormatError(f"{path}: not a table of counts, or damaged ({one_line(error)}); make it again with lmkit count.") from None
+        orders = sorted(int(name[4:]) for name in arrays if re.fullmatch("ids_[1-9][0-9]?[0-9]?", name))
+        if not orders:
+            raise FormatError(f"{path}: holds no counts; name a file that lmkit count wrote.")
         vocabulary = Vocabulary.from_tensors(arrays, os.fspath(path))
         rows, counts = {n: arrays[f"ids_{n}"] for n in orders}, {n: arrays.get(f"counts_{n}") for n in orders}
         for n in orders:
             own = counts[n]
             if (
                 own is None
+                or own.ndim != 1
                 or own.dtype.kind not in "iuf"
+                or rows[n].dtype.kind not in "iu"
                 or not np.all(np.isfinite(own) & (own >= 0))
                 or rows[n].shape != (len(own), n)
                 or (rows[n].size and not 0 <= rows[n].min() <= rows[n].max() < len(vocabulary))
             ):
                 raise FormatError(f"{path}: the {n}-grams and their counts don't fit together; make it again with lmkit count.")
         kept = {n: np.asarray(own, np.float64 if own.dtype.kind == "f" else np.int64) for n, own in counts.items() if own is not None}
-        if "tokens" not in arrays or arrays["tokens"].shape != ():
+        if "tokens" not in arrays or arrays["tokens"].shape != () or arrays["tokens"].dtype.kind not in "iu":
             raise FormatError(f"{path}: does not say how many tokens were counted; make it again with lmkit count.")
         return cls(vocabulary, rows, kept, int(arrays["tokens"]), _reading(arrays.get("reading"), path))
 
@@ -240,10 +248,6 @@ def _reading(stored: np.ndarray | None, path: str | os.PathLike[str]) -> TextOpt
         return TextOptions.from_dict(json.loads(str(stored)), os.fspath(path))
     except ValueError:
         raise FormatError(f"{path}: how its text was read is damaged; make it again with lmkit count.") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def vocabulary_growth(corpus: EncodedCorpus, points: int = 200) -> tuple[np.ndarray, np.ndarray]:

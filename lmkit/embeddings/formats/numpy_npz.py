@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import math
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lmkit import _files
+from lmkit._npz import BROKEN, member, one_line
 from lmkit.embeddings.formats._result import vectors_of
 from lmkit.embeddings.formats._rows import Collector
 from lmkit.errors import FormatError, InputError
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
 FORM = "NumPy .npz"
 _PIECE = 1 << 12
-_HEADER = 1 << 16
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, OSError, RuntimeError, NotImplementedError, ValueError, OverflowError)
 
 
 def recognises(path: Path, start: bytes) -> bool:
@@ -35,7 +31,7 @@ def recognises(path: Path, start: bytes) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return "vectors.npy" in archive.namelist()
-    except _BROKEN:
+    except BROKEN:
         return path.suffix == ".npz"
 
 
@@ -48,37 +44,14 @@ def read(path: Path, errors: str) -> WordVectors:
                 if name not in names:
                     found = ", ".join(sorted(names)[:8]) or "nothing"
                     raise FormatError(f"{path}: a .npz of vectors holds `words` and `vectors`, this file holds {found[:200]}.")
-            words = _member(archive, names["words"], path)
-            matrix = _member(archive, names["vectors"], path)
-            counts = _member(archive, names["counts"], path) if "counts" in names else None
+            words = member(archive, names["words"], path)
+            matrix = member(archive, names["vectors"], path)
+            counts = member(archive, names["counts"], path) if "counts" in names else None
     except FormatError:
         raise
-    except _BROKEN as error:
-        raise FormatError(f"{path}: the .npz file is cut or damaged ({_one_line(error)}); copy or make it again.") from None
+    except BROKEN as error:
+        raise FormatError(f"{path}: the .npz file is cut or damaged ({one_line(error)}); copy or make it again.") from None
     return _checked(path, words, matrix, counts, errors)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
-
-
-def _member(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
-    """An array, with its size checked against its file's before memory is taken for it."""
-    info = archive.getinfo(name)
-    with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file, max_header_size=_HEADER)
-        if dtype.hasobject or dtype.kind not in "USfiu":
-            raise FormatError(f"{path}: {name} holds {dtype}, not text or numbers; pickled objects can run any code and are never opened.")
-        size = math.prod(shape) * dtype.itemsize
-        packed_size = path.stat().st_size
-        if any(extent < 0 for extent in shape) or size > info.file_size or info.file_size > 1100 * packed_size:
-            raise FormatError(f"{path}: {name} says {size:,} bytes, the archive {info.file_size:,}; the file is damaged, make it again.")
-        data = file.read(size)
-        if len(data) < size:
-            raise FormatError(f"{path}: {name} is cut: {len(data):,} of {size:,} bytes; copy it again.")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
 def _checked(path: Path, words: np.ndarray, matrix: np.ndarray, counts: np.ndarray | None, errors: str) -> WordVectors:
@@ -97,7 +70,7 @@ def _checked(path: Path, words: np.ndarray, matrix: np.ndarray, counts: np.ndarr
             piece = words[first : first + _PIECE].tolist()
             blob, offsets = packed([word if isinstance(word, str) else word.decode() for word in piece])
         except (UnicodeError, ValueError) as error:
-            raise FormatError(f"{path}: `words` from row {first:,} on are no text ({_one_line(error)}); the file is damaged.") from None
+            raise FormatError(f"{path}: `words` from row {first:,} on are no text ({one_line(error)}); the file is damaged.") from None
         collector.put(matrix[first : first + _PIECE], blob, offsets, functools.partial(_place, first))
     rows = collector.finish()
     if counts is not None:
