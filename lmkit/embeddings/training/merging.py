@@ -17,8 +17,8 @@ along u_i the sum of the changes is multiplied by
 which is 1 where little was done and 1/T where the row has come to rest. The first 16 directions have their own value, the others share the
 mean of theirs. n is what the objective expects (`Objective.updates`), M is taken from the most frequent rows.
 
-Rows are in falling order of updates: the first `HOT_ROWS` are merged in every round, the others in every `Plan.full`-th. At a round that
-merges all rows the copies agree, and there a training can be interrupted, measured or stored.
+Rows are in falling order of updates: the first are merged in every round, the next less often, all in every `Plan.full`-th round. At a
+round that merges all rows the copies agree, and there a training can be interrupted, measured or stored.
 
 Memory: threads + 1 times the model; with one thread only the model itself.
 """
@@ -44,33 +44,36 @@ LEAST_STRETCH = 2_000
 """Tokens of a thread between two merges, at least, in short texts."""
 ROUNDS = 250
 """Rounds of a whole training at least, as far as LEAST_STRETCH allows: small texts need merging more often."""
-FULL = 8
-"""Rounds between two merges of all rows; twice as many for two threads, which have less to tell each other."""
-HOT_ROWS = 8192
-"""Rows that are merged every round."""
+TIERS, FULL = ((8192, 1),), 8
+"""(n, r): the rows before the n-th are merged every r rounds. All rows are merged every FULL rounds."""
+TIERS_OF_TWO, FULL_OF_TWO = ((1024, 1), (8192, 4)), 16
+"""The same for two threads, which have less to tell each other."""
 MOMENT_ROWS = 1024
 """Rows from which M is taken: most steps are theirs."""
-SLOPE = 0.15
-"""sigma'(x) at scores as they are in a trained model; it is 0.25 at x = 0 and 0.1 at x = 2."""
+SLOPE, SLOPE_OF_TWO = 0.15, 0.015
+"""sigma'(x) at scores as they are in a trained model; it is 0.25 at x = 0 and 0.1 at x = 2. Two threads never overshoot by more than a
+factor of two, and are better off with nearly the whole sum: see docs/embeddings.md."""
 _ITERATIONS = 2  # of the subspace from one round to the next
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How often what is merged. stretch: tokens of a thread and round. full: rounds between merges of all rows. hot: rows merged always."""
+    """How often what is merged. stretch: tokens of a thread and round. full: rounds between merges of all rows. tiers: see `TIERS`.
+    slope: see `SLOPE`."""
 
     stretch: int
     full: int
-    hot: int
+    tiers: tuple[tuple[int, int], ...]
+    slope: float
 
     @classmethod
     def of(cls, threads: int, tokens: int) -> Plan:
         """threads : how many copies. tokens : of the text, all epochs together."""
         if threads == 1:
-            return cls(SINGLE_STRETCH, 1, 0)
+            return cls(SINGLE_STRETCH, 1, (), 0.0)
         longest = max(STRETCH, TOGETHER // threads)
-        full = FULL * max(1, 4 // threads)
-        return cls(min(longest, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), full, HOT_ROWS)
+        tiers, full, slope = (TIERS_OF_TWO, FULL_OF_TWO, SLOPE_OF_TWO) if threads == 2 else (TIERS, FULL, SLOPE)
+        return cls(min(longest, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), full, tiers, slope)
 
 
 class Directions:
@@ -122,6 +125,7 @@ class Replicas:
         self._matrices = (parameters.input, parameters.output)
         self._copies: list[np.ndarray] = []
         self._anew = True
+        self._since = [0] * (len(self.plan.tiers) + 1)  # tokens that each thread trained since the rows of a tier were merged
         if threads > 1:
             self._copies = [aligned_zeros(threads * matrix.size) for matrix in self._matrices]
             self._per_token = [counts / max(objective.text.tokens, 1) for counts in objective.updates()]
@@ -159,30 +163,38 @@ class Replicas:
         for future in [self._pool.submit(work, *each) for each in arguments]:
             future.result()
 
-    def merge(self, tokens: int, since_full: int, rate: float, full: bool) -> None:
-        """Merge the first rows, or all.
+    def merge(self, tokens: int, round_: int, rate: float, full: bool) -> None:
+        """Merge the rows whose turn it is, or all.
 
         Parameters
         ----------
-        tokens : that each thread trained in this round. since_full : and since the last merge of all rows.
+        tokens : that each thread trained in this round. round_ : its number in the epoch.
         rate : the learning rate.
         """
         if self.threads == 1:
             return
-        self._find_directions()
+        due = len(self._since) if full else sum((round_ + 1) % every == 0 for _, every in self.plan.tiers)
+        self._since = [since + tokens for since in self._since]
+        if due >= len(self.plan.tiers) or self._anew:
+            self._find_directions()  # they turn slowly: where there are several tiers, the first takes those of before
+        if due > 0:
+            self._merge_tiers(due, rate)
+        self._since[:due] = [0] * due
+        self._anew = full  # a training that goes on from here finds the same directions
+
+    def _merge_tiers(self, due: int, rate: float) -> None:
         work: list[tuple[Any, ...]] = []
         for side, (copies, matrix, per_token) in enumerate(zip(self._copies, self._matrices, self._per_token, strict=True)):
             partners = self._directions[1 - side]
-            ways = (partners.squares * (rate * SLOPE)).astype(np.float32)
-            last = len(per_token) if full else min(self.plan.hot, len(per_token))
-            steps = (per_token[:last] * tokens).astype(np.float32)
-            steps[self.plan.hot :] = per_token[self.plan.hot : last] * since_full
-            borders = np.linspace(0, last, self.threads + 1).astype(np.int64).tolist()
+            ways = (partners.squares * (rate * self.plan.slope)).astype(np.float32)
+            ends = [min(rows, len(per_token)) for rows, _ in self.plan.tiers] + [len(per_token)]
+            parts = [per_token[first:end] * since for first, end, since in zip([0, *ends], ends[:due], self._since, strict=False)]
+            steps = np.concatenate(parts).astype(np.float32)
+            borders = np.linspace(0, len(steps), self.threads + 1).astype(np.int64).tolist()
             for part, (first, stop) in enumerate(itertools.pairwise(borders)):
                 scratch = self._scratch[side * self.threads + part]
                 work.append((matrix, copies, self.threads, steps, partners.basis, ways, self._parameters.stride, first, stop, scratch))
         self.run(kernels.merge_rows, work)
-        self._anew = full  # a training that goes on from here finds the same directions
 
     def _find_directions(self) -> None:
         matrices = (self._parameters.input_matrix, self._parameters.output_matrix)

@@ -144,7 +144,6 @@ class Trainer:
         each = plan.stretch
         rounds = -(-self.text.tokens // (each * replicas.threads))
         key = np.uint64(kernels.epoch_key(self.settings.seed, state.epoch))
-        since_full = 0
         while state.round < rounds:
             first = state.round * each * replicas.threads
             last = min(first + each * replicas.threads, self.text.tokens)
@@ -152,11 +151,9 @@ class Trainer:
             work, stats = self._round(replicas, scratch, key, first, last)
             replicas.run(self.objective.train, work)
             tokens = -(-(last - first) // replicas.threads)
-            since_full += tokens
-            replicas.merge(tokens, since_full, self._rate_at(first), full)
+            replicas.merge(tokens, state.round, self._rate_at(first), full)
             state.stats += stats.sum(0)
             state.round += 1
-            since_full = 0 if full else since_full
             self._watch.tick(last)
             if full and (self._interrupts.came or self._watch.checkpoint_due()):
                 self._store()
