@@ -109,6 +109,9 @@ def test_landmarks_are_the_same_however_they_come(model: NgramLanguageModel) -> 
         pieces.add(low, trie.word[low:high], log10[low:high])
     assert pieces.bounds.tolist() == expected.tolist()
     assert pieces.samples.tolist() == samples
+    coarse = [max(expected[at : at + 64]) for at in range(0, len(expected), 64)]
+    assert len(coarse) > 1
+    assert trie.landmarks.coarse.tolist() == pieces.coarse.tolist() == coarse
 
 
 def test_a_file_holds_the_landmarks_and_opens_without_them(model: NgramLanguageModel, tmp_path: Path) -> None:
@@ -118,13 +121,13 @@ def test_a_file_holds_the_landmarks_and_opens_without_them(model: NgramLanguageM
     NgramLanguageModel(order=4).fit_to_file(LONGER, tmp_path / "straight.lm")
     assert (tmp_path / "straight.lm").read_bytes() == (tmp_path / "m.lm").read_bytes()
     container = read_container(tmp_path / "m.lm")
-    tensors = {name: tensor for name, tensor in container.items() if name not in ("trie.bounds", "trie.samples")}
+    tensors = {name: tensor for name, tensor in container.items() if name not in ("trie.bounds", "trie.coarse_bounds", "trie.samples")}
     write_container(tmp_path / "old.lm", container.kind, container.metadata, tensors)
     old = load(tmp_path / "old.lm")
     assert old.trie_.stored is None
     assert old.next_words("w1", 5) == stored.next_words("w1", 5)
     assert old.score(LONGER).log_probabilities.tolist() == stored.score(LONGER).log_probabilities.tolist()
-    wrong = {"trie.samples": container["trie.samples"], "trie.bounds": container["trie.bounds"][1:]}
+    wrong = {name: container[name][1:] for name in ("trie.bounds", "trie.coarse_bounds", "trie.samples")}
     write_container(tmp_path / "bad.lm", container.kind, container.metadata, tensors | wrong)
     with pytest.raises(FormatError, match=r"bad\.lm.*don't fit together"):
         load(tmp_path / "bad.lm")

@@ -32,8 +32,7 @@ def write_native(path: str | os.PathLike[str], trie: BackoffTrie | CompactTrie, 
             "trie.word": trie.word,
             "trie.nodes": _as_columns(trie.nodes),
             "trie.leaves": _as_columns(trie.leaves),
-            "trie.samples": trie.landmarks.samples,
-            "trie.bounds": trie.landmarks.bounds,
+            **trie.landmarks.tensors(),
         }
     write_container(path, KIND, metadata, {**tensors, **vocabulary.to_tensors()}, header_multiple=HEADER_MULTIPLE)
 
@@ -55,8 +54,7 @@ class NativeWriter:
         self._node, self._leaf = (WIDE_NODE, WIDE_LEAF) if total >= backoff.NARROW_LIMIT else (NODE, LEAF)
         column = np.dtype(np.int64 if total >= backoff.NARROW_LIMIT else np.int32)
         self._landmarks = Landmarks.room_for(order_start)
-        landmarks = {"trie.samples": self._landmarks.samples, "trie.bounds": self._landmarks.bounds}
-        self._others = {"trie.order_start": order_start, **landmarks, **vocabulary.to_tensors()}
+        self._others = {"trie.order_start": order_start, **self._landmarks.tensors(), **vocabulary.to_tensors()}
         shapes = {
             "trie.order_start": (order_start.dtype, order_start.shape),
             "trie.word": (np.dtype(np.uint32), (total,)),
@@ -123,9 +121,10 @@ def read_trie(container: Container) -> BackoffTrie:
 
 def _landmarks(container: Container) -> Landmarks | None:
     """Those of the file, None for one of an early version."""
-    if "trie.samples" not in container:
+    if "trie.coarse_bounds" not in container:
         return None
-    return Landmarks(container.array("trie.samples", np.uint32, ndim=1), container.array("trie.bounds", np.float32, ndim=1))
+    bounds, coarse = (container.array(name, np.float32, ndim=1) for name in ("trie.bounds", "trie.coarse_bounds"))
+    return Landmarks(container.array("trie.samples", np.uint32, ndim=1), bounds, coarse)
 
 
 def _as_columns(records: np.ndarray) -> np.ndarray:

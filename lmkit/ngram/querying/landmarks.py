@@ -26,17 +26,18 @@ class Landmarks:
     ----------
     samples : uint32 (T/16 + 17,), word of the nodes 0, 16, ..., then zeros, so that 16 can be read from any place on.
     bounds : float32 (B,), of each whole 64 nodes within those orders.
+    coarse : float32 (B/64,), the highest of each 64 bounds.
     """
 
-    def __init__(self, samples: np.ndarray, bounds: np.ndarray) -> None:
-        self.samples, self.bounds = samples, bounds
+    def __init__(self, samples: np.ndarray, bounds: np.ndarray, coarse: np.ndarray) -> None:
+        self.samples, self.bounds, self.coarse = samples, bounds, coarse
         self._lock = threading.Lock()
 
     @classmethod
     def room_for(cls, order_start: np.ndarray) -> Landmarks:
         """Of a trie whose nodes are still to come. order_start : first node of each order, and their number; see `BackoffTrie`."""
-        samples, bounds = _sizes(order_start)
-        return cls(np.zeros(samples, np.uint32), np.full(bounds, -np.inf, np.float32))
+        samples, *others = _sizes(order_start)
+        return cls(np.zeros(samples, np.uint32), *(np.full(size, -np.inf, np.float32) for size in others))
 
     def add(self, start: int, words: np.ndarray, log10_prob: np.ndarray) -> None:
         """Take in the nodes from `start` on, in any order and from any thread."""
@@ -52,25 +53,28 @@ class Landmarks:
         with self._lock:  # the blocks at both ends may be another thread's too
             own = self.bounds[block : last + 1]
             np.maximum(own, highest, out=own)
+            np.maximum.at(self.coarse, np.arange(block, last + 1) >> (COARSE_BITS - BLOCK_BITS), highest)
 
     def fit(self, order_start: np.ndarray) -> bool:
         """Whether their sizes are those of such a trie."""
-        return (self.samples.shape, self.bounds.shape) == tuple((size,) for size in _sizes(order_start))
+        return (self.samples.shape, self.bounds.shape, self.coarse.shape) == tuple((size,) for size in _sizes(order_start))
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Arrays for a model file."""
+        return {"trie.samples": self.samples, "trie.bounds": self.bounds, "trie.coarse_bounds": self.coarse}
 
     @functools.cached_property
     def for_words(self) -> tuple[np.ndarray, np.ndarray]:
         """What `_kernels_scoring.score_segments` takes: the samples, and every 16th of them, then zeros."""
         return frozen(self.samples), frozen(np.concatenate([self.samples[::WINDOW], np.zeros(WINDOW, np.uint32)]))
 
-    @functools.cached_property
+    @property
     def for_lists(self) -> tuple[np.ndarray, np.ndarray]:
         """What `_kernels_successors.top_successors` takes: the bounds, and the highest of each 64 of them."""
-        borders = np.arange(0, len(self.bounds), 1 << COARSE_BITS - BLOCK_BITS)
-        coarse = np.maximum.reduceat(self.bounds, borders) if len(borders) else np.empty(0, np.float32)
-        return frozen(self.bounds), coarse
+        return frozen(self.bounds), frozen(self.coarse)
 
 
-def _sizes(order_start: np.ndarray) -> tuple[int, int]:
-    """Of samples and of bounds."""
-    highest = min(_BOUNDED_ORDERS, len(order_start) - 1)
-    return (int(order_start[-1]) >> SAMPLE_BITS) + 1 + WINDOW, int(order_start[highest]) >> BLOCK_BITS
+def _sizes(order_start: np.ndarray) -> tuple[int, int, int]:
+    """Of samples, of bounds, of coarse ones."""
+    bounds = int(order_start[min(_BOUNDED_ORDERS, len(order_start) - 1)]) >> BLOCK_BITS
+    return (int(order_start[-1]) >> SAMPLE_BITS) + 1 + WINDOW, bounds, -(-bounds >> (COARSE_BITS - BLOCK_BITS))
