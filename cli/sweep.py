@@ -180,24 +180,26 @@ def _measure(path: Path, valid: str | None) -> dict[str, Any]:
     import lmkit
     import lmkit_corpora
     from lmkit.comparison.contestants import parameters_of
+    from lmkit.comparison.opening import contestant_of
     from lmkit.comparison.word_vectors import score_vectors
     from lmkit.evaluation.perplexity import Accounting
     from lmkit.protocols import LanguageModel
 
     model = lmkit.load(path)
-    about = {"bytes": path.stat().st_size, "parameters": parameters_of(model.info() if hasattr(model, "info") else {})}
     if not isinstance(model, LanguageModel):
         scores = score_vectors(model)
         return {
-            **about,
+            "bytes": path.stat().st_size,
+            "parameters": parameters_of(model.info() if hasattr(model, "info") else {}),
             **{name: score.value for name, score in scores.items()},
             "asked": {name: score.asked for name, score in scores.items()},
         }
     assert valid is not None
-    corpus = lmkit_corpora.load_corpus(valid, options=model.text_options)
-    accounting = Accounting.from_events(model.score(corpus, getattr(model, "default_state", "reset")))
+    one = contestant_of(model, path, path.name)
+    accounting = Accounting.from_events(model.score(lmkit_corpora.load_corpus(valid, options=model.text_options), one.state))
     chosen = ("perplexity", "bits_per_character", "tokens", "oov", "vocabulary_size")
-    return {**about, **{name: value for name, value in accounting.to_dict().items() if name in chosen}}
+    cost = {"bytes": one.cost.bytes, "parameters": one.cost.parameters}
+    return {**cost, **{name: value for name, value in accounting.to_dict().items() if name in chosen}}
 
 
 def _written(point: Mapping[str, str]) -> str:

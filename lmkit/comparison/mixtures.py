@@ -19,7 +19,8 @@ from lmkit.comparison.log_linear import LogLinearMixture
 from lmkit.comparison.scoring import Read, Scored, score_all
 from lmkit.events import ScoredEvents
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import Mixture, best_weights, log_sum
+from lmkit.wrappers.mixture import Mixture
+from lmkit.wrappers.mixture_weights import best_weights, log_sum
 
 _EDGES = (1, 10, 100, 1_000, 10_000)
 _EVENTS_A_BUCKET = 500

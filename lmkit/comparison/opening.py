@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lmkit.comparison.contestants import Contestant, Cost, family_of, parameters_of
 from lmkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from lmkit.protocols import LanguageModel
 
 
 def open_contestants(
@@ -57,6 +60,11 @@ def _opened(path: Path, name: str, state: Literal["reset", "carry"] | None) -> C
             f"{path}: holds {type(model).__name__}, no language model, so it has no perplexity; compare word vectors with "
             "`lmkit evaluate-analogies`."
         )
+    return contestant_of(model, path, name, state)
+
+
+def contestant_of(model: LanguageModel, path: Path, name: str, state: Literal["reset", "carry"] | None = None) -> Contestant:
+    """An open model with what its card says of its training. state : how it reads the text; None as it was trained."""
     own: dict[str, Any] = model.info() if hasattr(model, "info") else {}
     training = own.get("training") or {}
     cost = Cost(

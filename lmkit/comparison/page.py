@@ -98,9 +98,16 @@ def _scrolled(label: str, table: str) -> str:
 def _table(label: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of plain text, the first two columns words."""
     heads = "".join(f'<th scope="col"{_text(place)}>{html.escape(title)}</th>' for place, title in enumerate(titles))
-    lines = ("".join(f"<td{_text(place)}>{html.escape(cell)}</td>" for place, cell in enumerate(row)) for row in rows)
+    lines = (
+        _header(row[0]) + "".join(f"<td{_text(place)}>{html.escape(cell)}</td>" for place, cell in enumerate(row[1:], 1)) for row in rows
+    )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return _scrolled(label, f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _header(name: str) -> str:
+    """The first cell of a row, which names what the others are of."""
+    return f'<th scope="row">{html.escape(name)}</th>'
 
 
 def _text(place: int) -> str:
@@ -109,12 +116,12 @@ def _text(place: int) -> str:
 
 def _table_row(row: Row, columns: Sequence[tables.Column], comparison: Comparison) -> str:
     kind = "bound" if row.is_bound else "unranked" if row.why_unranked else "best" if row is comparison.best else ""
-    cells = []
+    cells: list[str] = []
     for column in columns:
         value = None if column.value is None else column.value(row)
         data = f' data-value="{value!r}"' if value is not None and math.isfinite(value) else ""
         style = ' class="text"' if column.value is None else ""
-        cells.append(f"<td{data}{style}>{html.escape(column.cell(row))}</td>")
+        cells.append(f"<td{data}{style}>{html.escape(column.cell(row))}</td>" if cells else _header(row.name))
     return f'<tr class="{kind}">{"".join(cells)}</tr>'
 
 
@@ -125,7 +132,7 @@ def _next_words(table: NextWords) -> str:
     rows = []
     for name, words in table.models:
         cells = "".join(f'<td class="text">{html.escape(token)} <span class="p">{100 * p:.1f} %</span></td>' for token, p in words)
-        rows.append(f"<tr><td>{html.escape(name)}</td>{cells}{'<td></td>' * (places - len(words))}</tr>")
+        rows.append(f"<tr>{_header(name)}{cells}{'<td></td>' * (places - len(words))}</tr>")
     table_ = f'<table><thead><tr><th scope="col">model</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     prompt = html.escape(table.prompt) or "(the start of a sentence)"
     return f"<h3>{prompt} ...</h3>{_scrolled(f'Next words after {table.prompt}', table_)}"
@@ -147,7 +154,7 @@ def _bucket_table(title: str, rows: Sequence[BucketRow], models: Sequence[Row]) 
     for row in rows:
         best = min((row.perplexity[number] for number in kept if not models[number].why_unranked), default=math.nan)
         cells = "".join(f"<td>{_bold(tables.figure(row.perplexity[number]), row.perplexity[number] == best)}</td>" for number in kept)
-        body.append(f"<tr><td>{html.escape(row.label)}</td><td>{row.events:,}</td>{cells}</tr>")
+        body.append(f"<tr>{_header(row.label)}<td>{row.events:,}</td>{cells}</tr>")
     first = f'<th scope="col">{html.escape(title)}</th><th scope="col">events</th>'
     table = f"<table><thead><tr>{first}{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     return f"<h3>By {html.escape(title)}</h3>{_scrolled(f'Perplexity by {title}', table)}"

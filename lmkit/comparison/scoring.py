@@ -103,7 +103,7 @@ def score_all(
     UsageError : for events from elsewhere that are of another text.
     """
     reader = Reader(read)
-    scored = []
+    scored: list[Scored] = []
     with Progress("scoring", total=len(contestants), unit="model") as progress:
         for contestant in contestants:
             if len(scored) > 1 and is_late():

@@ -108,7 +108,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(titles) + " |", "|" + "|".join("---" if number < 2 else "---:" for number in range(len(titles))) + "|"]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(cell.translate(_MARKDOWN) for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -209,11 +209,14 @@ def _decimal(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
 
 
+_LATEX = str.maketrans(
+    {sign: "\\" + sign for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+    | {"\n": " "}
+)
+_MARKDOWN = str.maketrans({sign: "\\" + sign for sign in "\\|*`<"} | {"\n": " "})
+
+
 def _escaped(text: str) -> str:
-    for sign in "\\&%$#_{}~^":
-        text = (
-            text.replace(sign, {"\\": "\\textbackslash "}.get(sign, "\\" + sign))
-            if sign not in "~^"
-            else text.replace(sign, f"\\{sign}{{}}")
-        )
-    return text.replace(">", "$>$")
+    """For LaTeX, with nothing but its kernel."""
+    return text.translate(_LATEX)

@@ -59,7 +59,7 @@ def nltk(total: Accounting, text: str) -> str:
 def awd(total: Accounting, text: str) -> str:
     """The line of the AWD-LSTM scripts: loss in nats a token, ends among them, its exp, and bits; every word is in their vocabulary."""
     loss = -total.all.log_probability / total.all.count if total.all.count else math.nan
-    return f"| test loss {loss:5.2f} | test ppl {math.exp(loss):8.2f} | test bpc {loss / math.log(2):8.3f}"
+    return f"| End of training | test loss {loss:5.2f} | test ppl {math.exp(loss):8.2f} | test bpc {loss / math.log(2):8.3f}"
 
 
 CONVENTIONS: dict[str, Callable[[Accounting, str], str]] = {"kenlm": kenlm, "srilm": srilm, "nltk": nltk, "awd": awd}

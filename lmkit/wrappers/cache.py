@@ -22,7 +22,7 @@ from lmkit.errors import InputError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
-from lmkit.wrappers.mixture import best_weights
+from lmkit.wrappers.mixture_weights import best_weights
 from lmkit.wrappers.wrapper import Wrapper, with_shares
 
 

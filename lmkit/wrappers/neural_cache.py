@@ -22,7 +22,7 @@ from lmkit.events import ScoredEvents
 from lmkit.numeric import _kernels_gemm as gemm
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
-from lmkit.wrappers.mixture import best_weights
+from lmkit.wrappers.mixture_weights import best_weights
 from lmkit.wrappers.wrapper import NetworkWrapper, with_shares
 
 THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)

@@ -120,11 +120,18 @@ def test_what_cannot_be_compared_is_refused(fails: Callable, run: Callable, mode
     assert "holds no tokens" in fails("compare", tmp_path / "empty.txt", model, other, "--no-mixture")
 
 
-def test_perplexity_as_other_tools_print_it(run: Callable, fails: Callable, model: Path, other_text: Path) -> None:  # type: ignore[type-arg]
+def test_perplexity_as_other_tools_print_it(run: Callable, fails: Callable, model: Path, unigram: Path, other_text: Path) -> None:  # type: ignore[type-arg]
     own = run("perplexity", model, other_text, "--json").json
     printed = run("perplexity", model, other_text, "--as", "kenlm").out.splitlines()
     assert [line.split(":\t")[0] for line in printed] == ["Perplexity including OOVs", "Perplexity excluding OOVs", "OOVs", "Tokens"]
     assert float(printed[0].split("\t")[1]) == pytest.approx(own["perplexity"], rel=1e-12)
+    asked = run("perplexity", model, other_text, "--as", "kenlm", "--json").json
+    assert asked["printed"].splitlines() == printed
+    assert asked["perplexity"] == own["perplexity"]
+    both = run("perplexity", model, unigram, other_text, "--as", "kenlm").out.splitlines()
+    assert [line.split("\t")[0] for line in both[:5]] == [f"{model}:", *(line.split("\t")[0] for line in printed)]
+    assert both[3:5] == printed[2:]
+    assert both[5] == f"{unigram}:"
     assert "kenlm, srilm, nltk, awd" in fails("perplexity", model, other_text, "--as", "moses", code=2)
 
 

@@ -189,7 +189,7 @@ def test_the_page_shows_the_rows_and_needs_no_network(comparison: Comparison) ->
     page = _Page()
     table = NextWords("the <i>", (("order 2", (("<b>text</b>", 0.25),)),))
     page.feed(render(dataclasses.replace(comparison, next_words=(table,))))
-    assert all(address.startswith("#") for address in page.outside)
+    assert all(address.startswith("#") or address == "data:," for address in page.outside)
     titles, rows = tables.cells(comparison)
     assert page.rows[0] == titles
     assert page.rows[1 : 1 + len(rows)] == rows
@@ -271,3 +271,16 @@ def test_the_picture_is_one(comparison: Comparison, tmp_path: Path) -> None:
 
 def test_short_counts() -> None:
     assert [tables.short(n) for n in (None, 7, 1234, 12_345_678, 999_900)] == ["", "7", "1.23 k", "12.3 M", "1 M"]
+
+
+def test_odd_names_break_no_form_of_the_report(comparison: Comparison) -> None:
+    name = 'a, "b" | 100 % & $x_1 {y}# ~^ <i> \\ 語'
+    odd = dataclasses.replace(comparison, rows=(dataclasses.replace(comparison.rows[0], name=name), *comparison.rows[1:]))
+    assert next(csv.DictReader(io.StringIO(tables.to_csv(odd))))["name"] == name
+    latex = r'a, "b" | 100 \% \& \$x\_1 \{y\}\# \textasciitilde{}\textasciicircum{} \textless{}i\textgreater{} \textbackslash{} 語'
+    assert tables.to_latex(odd).splitlines()[4].startswith(f"{latex} & ")
+    markdown = r'| a, "b" \| 100 % & $x_1 {y}# ~^ \<i> \\ 語 | '
+    assert tables.to_markdown(odd).splitlines()[2].startswith(markdown)
+    page = _Page()
+    page.feed(render(odd))
+    assert page.rows[1][0] == name

@@ -127,7 +127,7 @@ def test_names_stay_in_view_on_a_phone(browser: chromium.Browser, page: Path) ->
     browser.open(page, 390)
     browser.evaluate("document.querySelector('.wide').scrollLeft = 300")
     name = browser.evaluate(
-        "(() => { const b = document.querySelector('tr.best td').getBoundingClientRect(); return [b.left, b.width, b.height]; })()"
+        "(() => { const b = document.querySelector('tr.best th').getBoundingClientRect(); return [b.left, b.width, b.height]; })()"
     )
     assert name[0] >= 0
     assert 100 <= name[1] <= 160
@@ -206,6 +206,7 @@ def test_headings_tables_and_pictures_can_be_read_aloud(browser: chromium.Browse
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert browser.evaluate("[...document.querySelectorAll('svg')].every(svg => svg.getAttribute('aria-label'))")
     assert browser.evaluate("[...document.querySelectorAll('thead th')].every(th => th.scope === 'col')")
+    assert browser.evaluate("[...document.querySelectorAll('tbody tr')].every(r => r.cells[0].scope === 'row' && r.cells[0].innerText)")
     assert browser.evaluate("[...document.querySelectorAll('.wide')].every(e => e.tabIndex === 0 && e.getAttribute('aria-label'))")
     ids = browser.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(set(ids)) == len(ids)

@@ -19,7 +19,8 @@ from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.wrappers.mixture import Mixture, best_weights
+from lmkit.wrappers.mixture import Mixture
+from lmkit.wrappers.mixture_weights import best_weights
 
 
 def sentences(seed: int, count: int, types: int, longest: int = 10) -> list[list[str]]:
