@@ -47,6 +47,23 @@ def test_without_quantisation_nothing_changes(model: NgramLanguageModel, tmp_pat
         np.testing.assert_allclose(again.log_probs(other), model.log_probs(state), rtol=1e-12)
 
 
+@pytest.mark.parametrize("bits", [None, 3])
+def test_lists_are_the_top_of_the_distribution(model: NgramLanguageModel, bits: int | None) -> None:
+    small = model.compact(bits)
+    size = len(small.vocabulary)
+    for history in ([], [1], [1, 3], [4, 3], [5, 9, 4], [1, 0], [size - 1, 3, 4, 3]):
+        state = small.trie_.state_of(history)
+        log10, lengths = small.trie_.distribution(state, size)
+        log10[1] = -np.inf
+        for count in (1, 10, size):  # few different probabilities with 3 bits: among equals the lower id comes first
+            expected = np.argsort(-log10, kind="stable")[:count]
+            expected = expected[np.isfinite(log10[expected])]
+            ids, values, own = small.successors_.top(state, count)
+            assert ids.tolist() == expected.tolist()
+            assert values.tolist() == log10[expected].tolist()
+            assert own.tolist() == lengths[expected].tolist()
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_odd_texts(name: str) -> None:
     model = NgramLanguageModel(order=4).fit(TEXTS[name])

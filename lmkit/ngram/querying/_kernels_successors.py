@@ -51,7 +51,7 @@ def top_successors(state, wanted, excluded, vocabulary_size, bounds, coarse, wor
                     successor = np.int64(word[node])
                     damaged |= successor >= vocabulary_size
                     if successor != excluded and not _listed(successor, chain, depth, word, nodes):
-                        _insert(successor, value, order, ids, values, lengths)
+                        insert(successor, value, order, ids, values, lengths)
                 node += 1
         if context < 0:
             return ids, values, lengths, damaged or context == DAMAGED
@@ -90,7 +90,7 @@ def _listed(successor, chain, depth, word, nodes):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _insert(successor, value, order, ids, values, lengths):  # type: ignore[no-untyped-def]
+def insert(successor, value, order, ids, values, lengths):  # type: ignore[no-untyped-def]
     """Insert into the sorted list if it belongs there."""
     at = len(values)
     while at > 0 and (value > values[at - 1] or (value == values[at - 1] and value > -np.inf and successor < ids[at - 1])):

@@ -16,6 +16,7 @@ import numpy as np
 from lmkit._validation import check_int
 from lmkit.errors import FormatError
 from lmkit.ngram.querying import _kernels_compact as kernels
+from lmkit.ngram.querying import _kernels_compact_lists as lists
 from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 
 _SENTENCES_A_TASK = 1024
@@ -208,6 +209,13 @@ class CompactTrie:
         log10, hit_length, broken = kernels.distribution(np.ascontiguousarray(state, np.int64), *self._arrays)
         self._refuse_if(broken)
         return log10, hit_length
+
+    def top_successors(self, state: np.ndarray, count: int, excluded: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The most probable words after a state, `excluded` left out; see `Successors.top`."""
+        *columns, broken = lists.top_successors(np.ascontiguousarray(state, np.int64), count, excluded, *self._arrays)
+        self._refuse_if(broken)
+        listed = int(np.count_nonzero(columns[0] >= 0))
+        return columns[0][:listed], columns[1][:listed], columns[2][:listed]
 
     def score(
         self, ids: np.ndarray, offsets: np.ndarray, begin_state: np.ndarray, *, ends: bool, carry: bool = False, threads: int = 1

@@ -87,8 +87,8 @@ class Successors:
 
 
 class CompactSuccessors:
-    """The same for the compact form: lists from the whole distribution, and draws from a fast form that is made in memory at the first
-    draw."""
+    """The same for the compact form: lists in time that grows with the vocabulary, and draws from a fast form that is made in memory at the
+    first draw."""
 
     def __init__(self, trie: CompactTrie, vocabulary_size: int, begin_id: int) -> None:
         self.trie = trie
@@ -100,12 +100,8 @@ class CompactSuccessors:
         return Successors(self.trie.expand(), self.vocabulary_size, self.begin_id)
 
     def top(self, state: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `Successors.top`, in time proportional to the vocabulary."""
-        log10, lengths = self.trie.distribution(state, self.vocabulary_size)
-        log10[self.begin_id] = -np.inf
-        ids = np.argsort(-log10, kind="stable")[:count]
-        ids = ids[np.isfinite(log10[ids])]
-        return ids, log10[ids], lengths[ids]
+        """As `Successors.top`, in time that grows with the vocabulary: some milliseconds for a million words."""
+        return self.trie.top_successors(state, min(count, self.vocabulary_size), self.begin_id)
 
     def draw(
         self, states: np.ndarray, longest: int, rng: np.random.Generator, *, end_id: int, refused_id: int = -1
