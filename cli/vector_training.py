@@ -214,7 +214,9 @@ class Training:
             output.result(f"Note: {entry}")
         last = model.history_[-1]
         held_out = f", {last['held_out_loss']:.4f} on the held-out text" if "held_out_loss" in last else ""
-        output.result(f"Loss of epoch {last['epoch']}: {last['loss']:.4f} nats for a prediction and its negatives{held_out}.")
+        what = "a prediction and its negatives" if model.loss == "ns" else "a predicted word"
+        if last["pairs"]:
+            output.result(f"Loss of epoch {last['epoch']}: {last['loss']:.4f} nats for {what}{held_out}.")
         output.result(
             f"Model: {self.target} ({output.size(size)}), {len(vectors):,} vectors of {vectors.dimensions}, made in {self.seconds:.1f} s."
         )

@@ -152,6 +152,11 @@ class Word2Vec(Estimator):
     def _keep(self, trainer: Trainer) -> None:
         corpus, rows = trainer.text.corpus, trainer.text.rows
         self.history_ = trainer.state.history
+        if self.history_ and not any(record["pairs"] for record in self.history_):
+            self.notes_.append(
+                "Nothing was learned, since no word was left with another beside it; take a longer text, or leave fewer words out (sample, "
+                "--sample 0)."
+            )
         made = {
             "estimator": type(self).__name__,
             "settings": trainer.settings.to_dict(),

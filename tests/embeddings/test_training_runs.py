@@ -229,6 +229,7 @@ def test_sentences_of_one_word_train_nothing() -> None:
     assert model.history_[-1]["pairs"] == 0
     assert model.history_[-1]["centres"] == 15
     assert not model.vectors_.context.any()
+    assert any("Nothing was learned" in note for note in model.notes_)
 
 
 @pytest.mark.parametrize("compat", [None, "gensim"])
@@ -256,6 +257,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Epoch 2/2: loss" in said.err
     assert "held-out" in said.err
     assert "26 vectors of 12" in said.out
+    assert "nats for a prediction and its negatives" in said.out
     vectors = lmkit.load(out)
     settings = vectors.made["settings"]
     assert [settings[name] for name in ("dim", "window", "negative", "epochs")] == [12, 3, 4, 2]
