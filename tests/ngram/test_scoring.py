@@ -90,3 +90,21 @@ def test_sixteen_words_are_compared_at_once() -> None:
         assert int(at_most) == sum(1 << i for i in range(16) if array[at + i] <= 5)
     array[7] = 2**32 - 1
     assert int(compare(array, 0, 2**31)[1]) == 0xFFFF ^ 1 << 7
+
+
+def test_texts_of_the_disk_and_of_the_memory_need_one_kernel() -> None:
+    """A second compilation, for arrays that may be written to, took longer than scoring a book."""
+    from lmkit import NgramLanguageModel
+    from lmkit.ngram.querying._kernels_scoring import score_segments
+    from lmkit.text.encoding import as_corpus
+
+    model = NgramLanguageModel(order=2).fit("the cat sat\nthe dog ran\na cat ran")
+    corpus = as_corpus("the cat sat\na dog ran\nthe cat ran", model.text_options)
+    model.score(corpus)
+    if hasattr(score_segments, "signatures"):  # plain Python where compilation is switched off
+        known = len(score_segments.signatures)
+        for array in (corpus.ids, corpus.sentence_offsets):
+            array.flags.writeable = not array.flags.writeable and array.flags.owndata
+        model.score(corpus)
+        model.score(corpus.sentence_range(0, 2))
+        assert len(score_segments.signatures) == known

@@ -17,6 +17,7 @@ from lmkit.ngram.querying import _kernels_scoring as scoring
 from lmkit.ngram.querying import layout
 from lmkit.ngram.querying.landmarks import Landmarks
 from lmkit.ngram.smoothing.base import Estimates
+from lmkit.text.strings import frozen
 
 NODE = np.dtype([("log10_prob", "<f4"), ("log10_bow", "<f4"), ("first_child", "<i4"), ("link", "<i4")])
 LEAF = np.dtype([("log10_prob", "<f4"), ("link", "<i4")])
@@ -208,8 +209,9 @@ class BackoffTrie:
     ) -> None:
         """Fill the columns; those of details only if they are there."""
         detailed = len(hit_length) == len(log_prob)
-        segments, samples = self._segments(ids, offsets, begin_state, ends, carry), self.landmarks.for_words
-        count = len(segments[0])
+        samples = self.landmarks.for_words
+        segments = [frozen(column) for column in self._segments(ids, offsets, begin_state, ends, carry)]
+        ids, count = frozen(ids), len(segments[0])
 
         def run(first: int) -> None:
             last = min(first + _SEGMENTS_A_TASK, count)
