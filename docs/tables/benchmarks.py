@@ -54,6 +54,8 @@ TABLES: dict[str, tuple[str, list[Row]]] = {
     "n-grams": (
         "CPU seconds",
         [
+            Row("estimate, order 5, 18 M tokens", "lmplz to ARPA", "ngram_estimation_18m", "lmkit" + CPU, "lmplz" + CPU),
+            Row("the same to ARPA", "lmplz to ARPA", "ngram_estimation_18m", "lmkit, ARPA" + CPU, "lmplz" + CPU),
             Row("estimate, order 5, 67 M tokens", "lmplz to ARPA", "ngram_estimation_67m", "lmkit" + CPU, "lmplz" + CPU),
             *(
                 Row(f"text to queryable file, {size}", "lmplz, build_binary", file, "lmkit" + CPU, "lmplz + build_binary probing" + CPU)
