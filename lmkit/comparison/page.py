@@ -83,7 +83,9 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
 
 def _main_table(comparison: Comparison) -> str:
     columns = tables.columns(comparison)
-    titles = "".join(f'<th scope="col"><button type="button">{html.escape(column.title)}</button></th>' for column in columns)
+    titles = "".join(
+        f'<th scope="col"{_words(column)}><button type="button">{html.escape(column.title)}</button></th>' for column in columns
+    )
     body = "".join(_table_row(row, columns, comparison) for row in comparison.rows)
     meanings = "".join(f"<dt>{html.escape(column.title)}</dt><dd>{html.escape(column.meaning)}</dd>" for column in columns)
     table = f'<table class="sortable"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
@@ -120,9 +122,13 @@ def _table_row(row: Row, columns: Sequence[tables.Column], comparison: Compariso
     for column in columns:
         value = None if column.value is None else column.value(row)
         data = f' data-value="{value!r}"' if value is not None and math.isfinite(value) else ""
-        style = ' class="text"' if column.value is None else ""
-        cells.append(f"<td{data}{style}>{html.escape(column.cell(row))}</td>" if cells else _header(row.name))
+        cells.append(f"<td{data}{_words(column)}>{html.escape(column.cell(row))}</td>" if cells else _header(row.name))
     return f'<tr class="{kind}">{"".join(cells)}</tr>'
+
+
+def _words(column: tables.Column) -> str:
+    """Words stand at the left of their column, below its title, numbers at the right."""
+    return ' class="text"' if column.value is None else ""
 
 
 def _next_words(table: NextWords) -> str:

@@ -198,6 +198,15 @@ def test_what_the_page_shows_is_what_was_found(browser: chromium.Browser, page: 
     assert line < min(widths) + 2  # no bar ends left of the source's line
 
 
+def test_titles_are_aligned_as_their_columns(browser: chromium.Browser, page: Path) -> None:
+    browser.open(page, 1200)
+    differing = browser.evaluate(
+        """[...document.querySelectorAll('table')].flatMap(table => [...table.tHead.rows[0].cells].filter((title, place) =>
+        getComputedStyle(title).textAlign !== getComputedStyle(table.tBodies[0].rows[0].cells[place]).textAlign).map(t => t.innerText))"""
+    )
+    assert differing == []
+
+
 def test_headings_tables_and_pictures_can_be_read_aloud(browser: chromium.Browser, page: Path) -> None:
     browser.open(page, 1200)
     assert browser.evaluate("document.documentElement.lang") == "en"
