@@ -92,9 +92,11 @@ def test_formats_of_the_other_kind(fails, source: Path, model: Path, tmp_path: P
         ("predict", "V", "the"),
         ("generate", "V"),
         ("prune", "V", "o.lm", "--threshold", "1e-7"),
-        ("diff", "V", "V", "T"),
+        ("diff", "V", "W", "T"),
     ],
 )
 def test_commands_for_language_models_say_what_they_were_given(words: tuple[str, ...], fails, source: Path, text: Path) -> None:
-    given = [{"V": source, "T": text}.get(word, word) for word in words]
+    other = source.with_name("other")
+    other.write_bytes(source.read_bytes())
+    given = [{"V": source, "W": other, "T": text}.get(word, word) for word in words]
     assert "holds WordVectors, no language model; commands for word vectors are" in fails(*given, code=2)
