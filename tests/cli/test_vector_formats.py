@@ -99,4 +99,4 @@ def test_commands_for_language_models_say_what_they_were_given(words: tuple[str,
     other = source.with_name("other")
     other.write_bytes(source.read_bytes())
     given = [{"V": source, "W": other, "T": text}.get(word, word) for word in words]
-    assert "holds WordVectors, no language model; commands for word vectors are" in fails(*given, code=2)
+    assert "holds WordVectors, no language model" in fails(*given, code=2)
