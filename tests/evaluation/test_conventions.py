@@ -1,4 +1,4 @@
-"""The figures of one run as other tools print them, against nltk itself and against sums done by hand."""
+"""The figures of one run as other tools print them, against nltk itself, lines that the others printed, and sums done by hand."""
 
 from __future__ import annotations
 
@@ -55,6 +55,28 @@ def test_srilm() -> None:
     found = numbers(lines[1])
     assert found["ppl"] == pytest.approx(10 ** (33 / (10 + 3)), rel=1e-6)
     assert found["ppl1"] == pytest.approx(10 ** (33 / 10), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "words", "oov", "logprob", "second_line"),
+    [
+        (1640, 27119, 170, -50683.1, "0 zeroprobs, logprob= -50683.1 ppl= 59.2678 ppl1= 75.9811"),
+        (10000, 78023, 0, -113899.5, "0 zeroprobs, logprob= -113899.5 ppl= 19.67772 ppl1= 28.82836"),
+        (10000, 78023, 0, -167505.1, "0 zeroprobs, logprob= -167505.1 ppl= 79.97794 ppl1= 140.239"),
+        (1, 4, 0, -11.58567, "0 zeroprobs, logprob= -11.58567 ppl= 207.555 ppl1= 787.8011"),
+    ],
+)
+def test_srilm_itself_printed_this(sentences: int, words: int, oov: int, logprob: float, second_line: str) -> None:
+    """Lines that `ngram -ppl` wrote, as people published them; from its counts and its sum follow the figures behind them."""
+    ends = 0.1 * logprob * LN10
+    known = Sum(words - oov, logprob * LN10 - ends)
+    accounting = Accounting(known, Sum(oov, -9.0 * oov), Sum(sentences, ends), 0, 1, 1, sentences, 100, "hash")
+    first, second = as_printed_by("srilm", accounting, "heldout").splitlines()
+    assert first == f"file heldout: {sentences} sentences, {words} words, {oov} OOVs"
+    theirs, ours = numbers(second_line), numbers(second)
+    assert list(theirs) == list(ours)
+    for name, value in theirs.items():
+        assert ours[name] == pytest.approx(value, rel=5e-5)
 
 
 def test_awd() -> None:
