@@ -11,7 +11,8 @@ from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputLayer, OutputRequest
 from lmkit.neural.losses import OUTPUTS, make_output
 
-_IMPOSSIBLE = np.float32(-1e30)
+IMPOSSIBLE = np.float32(-1e30)
+"""Bias, in files, of an id that can't be predicted."""
 
 
 def check_output(given: Any) -> None:
@@ -49,5 +50,5 @@ def output_tensors(layer: OutputLayer, vocabulary_size: int, excluded: tuple[int
     tensors = {parameter.name: parameter.value for parameter in layer.parameters}
     if (bias := tensors.get("decoder.bias")) is not None and len(bias) == vocabulary_size:
         tensors["decoder.bias"] = bias.copy()
-        tensors["decoder.bias"][list(excluded)] = _IMPOSSIBLE
+        tensors["decoder.bias"][list(excluded)] = IMPOSSIBLE
     return tensors

@@ -20,13 +20,13 @@ import lmkit
 from lmkit.errors import FormatError, InputError, MissingDependencyError
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.models import RecurrentLanguageModel
+from lmkit.neural.output_layer import IMPOSSIBLE, allow_training
 from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import SPECIALS, Vocabulary
 
 _ALIASES = ({"<unk>", "<UNK>", "[UNK]"}, {"<s>", "<bos>", "<BOS>"}, {"</s>", "<eos>", "<EOS>"})  # of lmkit's <unk>, <s>, </s>
 _GATES = {4: "lstm", 3: "gru", 1: "elman"}  # rows of weight_ih a unit, as torch.nn's LSTM, GRU and RNN have them
-_IMPOSSIBLE = np.float32(-1e30)  # bias of an id that can't be predicted
 
 
 def is_torch_file(path: str | os.PathLike[str]) -> bool:
@@ -131,11 +131,12 @@ def model_of_state_dict(
     options = options or TextOptions()
     if not has_ends and options.sentence_boundaries:
         options = options.replace(sentences="none")
-    placed = {"encoder.weight": _placed(encoder, order, 0), "decoder.bias": _placed(bias, order, _IMPOSSIBLE)}
-    missing = tuple(int(place) for place in np.flatnonzero(placed["decoder.bias"] <= _IMPOSSIBLE))  # also as lmkit wrote them
+    placed = {"encoder.weight": _placed(encoder, order, 0), "decoder.bias": _placed(bias, order, IMPOSSIBLE)}
+    missing = tuple(int(place) for place in np.flatnonzero(placed["decoder.bias"] <= IMPOSSIBLE))  # also as lmkit wrote them
     network = RecurrentNetwork(shape, np.ones(len(tokens), np.int64), missing)
     placed |= {"decoder.weight": _placed(decoder, order, 0), **_with_biases(layers)}
     _take(network, placed, where)
+    allow_training(network.output, len(tokens), missing)
     return _finished(network, Vocabulary.from_tokens(tokens[3:]), options, where)
 
 

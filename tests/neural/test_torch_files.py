@@ -11,6 +11,7 @@ import pytest
 
 import lmkit
 from lmkit.errors import FormatError, InputError, MissingDependencyError, UsageError
+from lmkit.neural.recipe import Recipe
 from lmkit.neural.torch_files import is_torch_file, model_of_state_dict, read_state_dict, write_state_dict
 from lmkit_cli import app
 
@@ -42,6 +43,16 @@ def test_words_find_their_places() -> None:
     continuous = model_of_state_dict(tensors, ["a", "b", "c", "d", "e", "f", "g"])
     assert not continuous.text_options.sentence_boundaries
     assert any("no <unk>" in note for note in continuous.notes_)
+
+
+def test_a_state_dict_is_a_beginning_to_train_from(tmp_path: Path) -> None:
+    source = model_of_state_dict(tensors_of(), WORDS)
+    recipe = Recipe(learning_rate=0.01, batch=2, steps=5, epochs=1)
+    begun = lmkit.RecurrentLanguageModel(source.architecture, recipe, threads=1).fit(
+        "the cat sat\nthe dog ran\n" * 20, start_from=source, checkpoint=tmp_path / "c", checkpoint_minutes=0
+    )
+    assert (tmp_path / "c").exists()
+    assert all(np.abs(parameter.value).max() < 100 for parameter in begun.network_.parameters)
 
 
 @pytest.mark.parametrize(
