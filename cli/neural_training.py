@@ -157,18 +157,7 @@ class TrainingOptions:
 
     def reading(self, spec: str, unit: str | None = None) -> TextOptions | None:
         """How the corpus is read. unit : what a token is where neither it nor a tokenizer was typed."""
-        return reading.text_options(
-            spec,
-            unit=unit if self.unit is None and self.tokenizer is None else self.unit,
-            no_sentence_boundaries=self.no_sentence_boundaries,
-            tokenizer=self.tokenizer,
-            sentences=self.sentences,
-            blank_lines=self.blank_lines,
-            lowercase=self.lowercase,
-            fold_numbers=self.fold_numbers,
-            normalization=self.normalization,
-            encoding=self.encoding,
-        )
+        return reading.typed_options(spec, self, unit if self.unit is None and self.tokenizer is None else self.unit)
 
 
 def change_recipe(recipe: Recipe, typed: TrainingOptions, **given: Any) -> Recipe:
@@ -204,17 +193,15 @@ def model_to_start_from(typed: TrainingOptions, kind: type[NeuralLanguageModel])
     model = reading.language_model(path)
     if not isinstance(model, kind):
         raise UsageError(f"{path}: holds a {type(model).__name__}; this command goes on from a {kind.__name__}.")
-    contrary = {name.replace("_", "-"): getattr(typed, name) for name in _READING} | {"vectors": typed.vectors}
-    for name, value in contrary.items():
-        if value not in (None, False) and not (name == "min-count" and value == 1):
-            raise UsageError(f"--{name} and --start-from exclude each other: the model's own words and reading are taken.")
+    fixed = {"unit", "no_sentence_boundaries", *reading.TYPED, "min_count", "vocab_size", "vocabulary", "vectors"}
+    for field in dataclasses.fields(typed):
+        value = getattr(typed, field.name)
+        if field.name in fixed and value != field.default:
+            name = field.name if value is not False else f"no_{field.name}"
+            raise UsageError(
+                f"--{name.replace('_', '-')} and --start-from exclude each other: the model's own words and reading are taken."
+            )
     return model
-
-
-_READING = (
-    "unit", "tokenizer", "sentences", "no_sentence_boundaries", "blank_lines", "lowercase", "fold_numbers", "normalization", "encoding",
-    "min_count", "vocab_size", "vocabulary",
-)  # fmt: skip
 
 
 def train(

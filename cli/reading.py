@@ -90,6 +90,19 @@ def text_options(
     return dataclasses.replace(base, **changes)
 
 
+TYPED = ("tokenizer", "sentences", "blank_lines", "lowercase", "fold_numbers", "normalization", "encoding")
+"""Fields of TextOptions that commands have options for."""
+
+
+def typed_options(spec: str, typed: Any, unit: str | None = None) -> TextOptions | None:
+    """As `text_options`, of an object that holds what the user typed in fields of these names; a command may lack some.
+
+    unit : what a token is.
+    """
+    given = {name: getattr(typed, name, None) for name in TYPED}
+    return text_options(spec, unit=unit, no_sentence_boundaries=typed.no_sentence_boundaries, **given)
+
+
 def corpus_label(spec: str) -> str:
     """A short name of the corpus for file names: `sotu` for sotu:train, `news` for /data/news.txt.gz, `stdin` for -."""
     if spec == "-":

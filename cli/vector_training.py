@@ -107,16 +107,7 @@ class TrainingOptions:
 
     def reading(self, spec: str) -> TextOptions | None:
         """How the corpus is read."""
-        return reading.text_options(
-            spec,
-            no_sentence_boundaries=self.no_sentence_boundaries,
-            tokenizer=self.tokenizer,
-            sentences=self.sentences,
-            lowercase=self.lowercase,
-            fold_numbers=self.fold_numbers,
-            normalization=self.normalization,
-            encoding=self.encoding,
-        )
+        return reading.typed_options(spec, self)
 
     def parameters(self) -> dict[str, Any]:
         """Those of an estimator that every command has; the rest is the command's own."""

@@ -203,6 +203,8 @@ def test_a_window_net_begins_with_the_weights_of_another(run, fails, trained: Pa
     ("words", "sentence"),
     [
         (["--lowercase"], "--lowercase and --start-from exclude each other"),
+        (["--no-lowercase"], "--no-lowercase and --start-from exclude each other"),
+        (["--no-sentence-boundaries"], "--no-sentence-boundaries and --start-from exclude each other"),
         (["--min-count", 2], "--min-count and --start-from exclude each other"),
         (["--preset", "fast-cpu"], "--start-from and --preset"),
         (["--hidden", 13], "give it the same layers and sizes"),
