@@ -13,7 +13,7 @@ import numpy as np
 import lmkit
 from lmkit._estimator import Estimator
 from lmkit._validation import check_int
-from lmkit.errors import FormatError, InputError, UsageError
+from lmkit.errors import FormatError, InputError
 from lmkit.events import ScoredEvents
 from lmkit.neural import memory
 from lmkit.neural.batching import TrainingText
@@ -148,7 +148,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         if start_from is not None and vocabulary is None:
             vocabulary = start_from.vocabulary
         encoded = as_corpus(corpus, self.reading or (start_from.text_options if start_from is not None else TextOptions()))
-        vocabulary = self._choose_vocabulary(encoded, vocabulary)
+        vocabulary = encoded.vocabulary.chosen(type(self).__name__, vocabulary, self.min_count, self.max_vocabulary_size)
         text = TrainingText.of(encoded, vocabulary)
         held_out = None if valid is None else TrainingText.of(as_corpus(valid, encoded.options), vocabulary)
         source = self._make_source(text, threads)
@@ -200,18 +200,6 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         if store is not None:
             self.notes_ += [f"Resumed with {name} {now}, where it had been {before}." for name, (before, now) in store.changes.items()]
         return self
-
-    def _choose_vocabulary(self, corpus: EncodedCorpus, known: Vocabulary | None) -> Vocabulary:
-        owner = type(self).__name__
-        min_count = check_int(owner, "min_count", self.min_count, minimum=1)
-        size = self.max_vocabulary_size
-        if size is not None:
-            check_int(owner, "max_vocabulary_size", size, minimum=4)
-        if known is not None and (min_count > 1 or size is not None):
-            raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
-        if known is not None:
-            return known.counted_in(corpus.vocabulary)
-        return corpus.vocabulary if min_count == 1 and size is None else corpus.vocabulary.cut(min_count=min_count, max_size=size)
 
     def _check_vocabulary(self, counts: np.ndarray, excluded: tuple[int, ...]) -> None:
         seen = int(np.count_nonzero(counts)) - sum(int(counts[token_id] > 0) for token_id in excluded)

@@ -199,7 +199,7 @@ class NgramLanguageModel(NgramScorer):
         recipe = Recipe(order, method, as_prunings(self.pruning), memory, as_path(self.temp), threads)
         encoded = as_corpus(corpus, self.reading or TextOptions())
         other = None if held_out is None else as_corpus(held_out, encoded.options)
-        return recipe, encoded, self._choose_vocabulary(encoded, known), other
+        return recipe, encoded, encoded.vocabulary.chosen("NgramLanguageModel", known, self.min_count, self.max_vocabulary_size), other
 
     def _accept(
         self, outcome: Outcome, options: TextOptions, notes: list[str], origin: dict[str, Any], held_out: EncodedCorpus | None
@@ -229,19 +229,6 @@ class NgramLanguageModel(NgramScorer):
             **({"pruning": outcome.pruning} if outcome.pruning else {}),
             "notes": self.notes_,
         }
-
-    def _choose_vocabulary(self, corpus: EncodedCorpus, known: Vocabulary | None) -> Vocabulary:
-        min_count = check_int("NgramLanguageModel", "min_count", self.min_count, minimum=1)
-        size = self.max_vocabulary_size
-        if size is not None:
-            check_int("NgramLanguageModel", "max_vocabulary_size", size, minimum=4)
-        if known is not None and (min_count > 1 or size is not None):
-            raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
-        if known is not None:
-            return known.counted_in(corpus.vocabulary)
-        if min_count == 1 and size is None:
-            return corpus.vocabulary
-        return corpus.vocabulary.cut(min_count=min_count, max_size=size)
 
     # -- forms -----------------------------------------------------------------------------------------------------------------------------
 

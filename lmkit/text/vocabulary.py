@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from lmkit._validation import check_choice, check_int
-from lmkit.errors import FormatError, InvalidParameterError
+from lmkit.errors import FormatError, InvalidParameterError, UsageError
 from lmkit.text.strings import StringTable, check_size, packed
 from lmkit.text.strings import empty_table as empty_table  # these three are also offered here, to those who number words
 from lmkit.text.strings import frozen as frozen
@@ -97,6 +97,29 @@ class Vocabulary(StringTable):
         if self._last_map is None or self._last_map[0] is not other:  # the parts of a text share a vocabulary and come one after the other
             self._last_map = other, self.find_packed(other.blob, other.offsets, 0)
         return self._last_map[1]
+
+    def chosen(self, owner: str, known: Vocabulary | None, min_count: int, max_size: int | None) -> Vocabulary:
+        """What a model of a text with this vocabulary is to know: the words given, counted here, or this vocabulary, cut if that is asked.
+
+        Parameters
+        ----------
+        owner : who has the parameters, for messages.
+        known : the words given, or None.
+        min_count, max_size : see `cut`; the model calls the second `max_vocabulary_size`.
+
+        Raises
+        ------
+        InvalidParameterError : for a parameter outside its range.
+        UsageError : for words given and a cut.
+        """
+        check_int(owner, "min_count", min_count, minimum=1)
+        if max_size is not None:
+            check_int(owner, "max_vocabulary_size", max_size, minimum=len(SPECIALS) + 1)
+        if known is None:
+            return self if min_count == 1 and max_size is None else self.cut(min_count=min_count, max_size=max_size)
+        if min_count > 1 or max_size is not None:
+            raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
+        return known.counted_in(self)
 
     def cut(self, min_count: int = 1, max_size: int | None = None, order: str = "appearance") -> Vocabulary:
         """The frequent part of this vocabulary.
