@@ -138,11 +138,11 @@ def estimate_to_arpa(
     sizes = [len(level) for level in counts.levels]
     with arpa_file(path, sizes, vocabulary, counts.workspace) as writer:
         contexts: list[Contexts] = []
-        for level, (log10_prob, log10_bow) in zip(counts.levels[:], estimates.by_level(), strict=True):
+        for order, (level, (log10_prob, log10_bow)) in enumerate(zip(counts.levels[:], estimates.by_level(), strict=True), 1):
             writer.section(contexts, level.words, log10_prob, log10_bow)
             if level.first_child is not None:
                 contexts.append(Contexts(level.words, level.first_child))
-            counts.release_all_but_words(len(contexts) if level.first_child is not None else counts.order)
+            counts.release_all_but_words(order)
     outcome = Outcome(vocabulary, counts.order, estimates.is_normalised, estimates.details, list(estimates.notes), [], _no_trie())
     return outcome, sizes
 
