@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
+from lmkit._memory import let_go
+from lmkit.text._growing import Growing, GrowingFile
 from lmkit.text.vocabulary import _SPECIAL_BLOB, _SPECIAL_OFFSETS, SPECIALS, Vocabulary, empty_table, frozen
 
 LINES_KEEP, LINES_DROP, PARAGRAPHS, CONTINUOUS = 0, 1, 2, 3  # as in _kernels_words.py
 _BATCH = 512  # words cut before they are looked up; fits the first-level cache
 _FIRST_BLOB = 1 << 16  # bytes and types that fit before the first growth
 _FIRST_TYPES = 1 << 12
+_PIECE = 1 << 22  # ids looked at before memory is let go
 _NEWLINE = np.array([10], np.uint8)
 
 
@@ -34,37 +38,11 @@ class Numbered:
     document_offsets: np.ndarray
 
 
-class _Growing:
-    """An array that grows at its end; the memory is moved by the system's page tables, not copied."""
-
-    def __init__(self, dtype: type) -> None:
-        self.array: np.ndarray = np.empty(0, dtype)
-        self.size = 0
-
-    def reserve(self, more: int) -> np.ndarray:
-        """Make room for `more` entries behind `size`; returns the whole array."""
-        needed = self.size + more
-        if needed > len(self.array):
-            self.array.resize(max(needed, len(self.array) * 3 // 2), refcheck=False)
-        return self.array
-
-    def append(self, values: np.ndarray) -> None:
-        self.reserve(len(values))[self.size : self.size + len(values)] = values
-        self.size += len(values)
-
-    def take(self) -> np.ndarray:
-        """Everything entered; the growing array is spent."""
-        array, self.array = self.array, np.empty(0, self.array.dtype)
-        array.resize(self.size, refcheck=False)
-        return array
-
-
 class _Collector:
-    """Gathers ids and ends of sentences and documents over blocks."""
+    """Gathers ids and ends of sentences and documents over blocks; in files of `folder` if one is given."""
 
-    def __init__(self) -> None:
-        self.ids = _Growing(np.int32)
-        self.ends = _Growing(np.int64)
+    def __init__(self, folder: Path | None) -> None:
+        self.ids, self.ends = (Growing(dtype) if folder is None else GrowingFile(dtype, folder) for dtype in (np.int32, np.int64))
         self.ends.append(np.zeros(1, np.int64))
         self._document_ends = [0]
 
@@ -81,14 +59,15 @@ class WordNumberer:
     Parameters
     ----------
     mode : what a newline does: LINES_KEEP, LINES_DROP, PARAGRAPHS or CONTINUOUS.
+    folder : where ids go while they are gathered; None: they stay in memory.
     """
 
-    def __init__(self, mode: int) -> None:
+    def __init__(self, mode: int, folder: Path | None = None) -> None:
         from lmkit.text import _kernels_words
 
         self._kernels = _kernels_words
         self._mode = mode
-        self._collector = _Collector()
+        self._collector = _Collector(folder)
         self._state = np.zeros(_kernels_words.STATE_SIZE, np.int64)
         self._state[_kernels_words.LINE] = self._state[_kernels_words.ENDS] = 1
         self._state[_kernels_words.TYPES] = len(SPECIALS)
@@ -135,8 +114,8 @@ class WordNumberer:
             if position == len(data):
                 break
             self._grow()
-        collector.ids.size = int(self._state[kernels.WORDS])
-        collector.ends.size = int(self._state[kernels.ENDS])
+        collector.ids.settle(int(self._state[kernels.WORDS]))
+        collector.ends.settle(int(self._state[kernels.ENDS]))
         self._at_line_start = data[-1] == 10
         self._empty_document = False
 
@@ -184,7 +163,9 @@ class WordNumberer:
         numbered = self._collector.take()
         types = int(self._state[self._kernels.TYPES])
         counts = np.zeros(types, np.int64)
-        self._kernels.count_ids(numbered.ids, counts)
+        for start in range(0, len(numbered.ids), _PIECE):
+            self._kernels.count_ids(numbered.ids[start : start + _PIECE], counts)
+            let_go(numbered.ids)
         blob = self._blob[: self._state[self._kernels.BLOB_USED]].copy()
         vocabulary = Vocabulary(blob, self._offsets[: types + 1].copy(), counts)
         return numbered, vocabulary
@@ -211,15 +192,16 @@ class SymbolNumberer:
     mode : LINES_KEEP, LINES_DROP or CONTINUOUS (then a newline is a symbol like others).
     symbols : how many there can be: 256, or 0x110000.
     spell : the token of each symbol.
+    folder : as for `WordNumberer`.
     """
 
-    def __init__(self, mode: int, symbols: int, spell: Callable[[int], str]) -> None:
+    def __init__(self, mode: int, symbols: int, spell: Callable[[int], str], folder: Path | None = None) -> None:
         self._mode = mode
         self._spell = spell
         self._ids_of = np.full(symbols, -1, np.int32)
         self._order: list[int] = []
         self._counts = np.zeros(len(SPECIALS), np.int64)
-        self._collector = _Collector()
+        self._collector = _Collector(folder)
         self.n_tokens = 0
         self._sentence_start = 0
         self._line = 1

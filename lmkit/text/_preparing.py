@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
+from lmkit._memory import let_go
 from lmkit.text import _numbering
 from lmkit.text.options import TextOptions
 from lmkit.text.tokenizers import get_tokenizer
@@ -18,6 +20,7 @@ _NUMBER = r"[+-]?(?:\d+(?:[.,:]\d+)*|\.\d+)(?:\\?/\d+)?"
 _IS_NUMBER = re.compile(_NUMBER)
 _NUMBER_IN_TEXT = re.compile(rf"(?<!\S){_NUMBER}(?!\S)")
 NUMBER_TOKEN = "N"
+_PIECE = 1 << 20
 
 
 class Preparer:
@@ -113,8 +116,10 @@ def _numberer_ends_sentences(options: TextOptions, stream: bool) -> bool:
     return options.sentences != "detected"
 
 
-def make_numberer(options: TextOptions, stream: bool = False) -> _numbering.WordNumberer | _numbering.SymbolNumberer:
-    """The numberer for what a Preparer of the same options yields."""
+def make_numberer(
+    options: TextOptions, stream: bool = False, folder: Path | None = None
+) -> _numbering.WordNumberer | _numbering.SymbolNumberer:
+    """The numberer for what a Preparer of the same options yields; ids are gathered in files of `folder` if one is given."""
     if options.sentences == "none":
         mode = _numbering.CONTINUOUS
     elif options.sentences == "line":
@@ -126,12 +131,12 @@ def make_numberer(options: TextOptions, stream: bool = False) -> _numbering.Word
     if options.tokenizer == "characters":
         from lmkit.text.tokenizers.characters import spell_character
 
-        return _numbering.SymbolNumberer(mode, 0x110000, spell_character)
+        return _numbering.SymbolNumberer(mode, 0x110000, spell_character, folder)
     if options.tokenizer == "bytes":
         from lmkit.text.tokenizers.byte_level import BYTE_TOKENS
 
-        return _numbering.SymbolNumberer(mode, 256, BYTE_TOKENS.__getitem__)
-    return _numbering.WordNumberer(mode)
+        return _numbering.SymbolNumberer(mode, 256, BYTE_TOKENS.__getitem__, folder)
+    return _numbering.WordNumberer(mode, folder)
 
 
 def place_unit(options: TextOptions, stream: bool = False) -> str:
@@ -141,7 +146,7 @@ def place_unit(options: TextOptions, stream: bool = False) -> str:
 
 
 def fold_number_types(ids: np.ndarray, vocabulary: Vocabulary) -> tuple[np.ndarray, Vocabulary]:
-    """All types that are numbers become one, N, with the place of the first of them."""
+    """All types that are numbers become one, N, with the place of the first of them. The ids are changed in place."""
     tokens = vocabulary.tokens()
     numbers = [index for index, token in enumerate(tokens) if token == NUMBER_TOKEN or _IS_NUMBER.fullmatch(token)]
     if not numbers:
@@ -152,9 +157,12 @@ def fold_number_types(ids: np.ndarray, vocabulary: Vocabulary) -> tuple[np.ndarr
     new_ids = (np.cumsum(stays) - 1).astype(np.int32)
     new_ids[numbers] = new_ids[first]
     tokens[first] = NUMBER_TOKEN
-    ids = new_ids[ids]
+    for start in range(0, len(ids), _PIECE):
+        ids[start : start + _PIECE] = new_ids[ids[start : start + _PIECE]]
+        let_go(ids)
     kept = [token for token, stay in zip(tokens, stays, strict=True) if stay]
-    counts = np.bincount(ids, minlength=len(kept)).astype(np.int64)
+    counts = np.zeros(len(kept), np.int64)
+    np.add.at(counts, new_ids, np.asarray(vocabulary.counts))
     folded = Vocabulary.from_tokens(kept[len(SPECIALS) :], counts[len(SPECIALS) :])
     assert folded.counts is not None
     folded.counts[Vocabulary.UNK] = counts[Vocabulary.UNK]

@@ -14,12 +14,12 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from lmkit import _container, paths
+from lmkit import _container, _files, paths
 from lmkit._memory import let_go
 from lmkit.errors import FormatError, InputError, OutputError, UsageError
 from lmkit.text.corpus import EncodedCorpus
@@ -34,25 +34,28 @@ _ENDING = ".safetensors"
 _OLD = 24 * 3600  # seconds after which an unfinished file is taken for left behind
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _PIECE = 1 << 24
+_LARGEST_SUM = (1 << 32) - 1
 _NOT_KEPT = "The encoded text could not be kept in the cache: {}"
 _writing = threading.Lock()
 
 
-def cached(source: TextSource, options: TextOptions, encode: Callable[[], EncodedCorpus]) -> EncodedCorpus:
+def cached(source: TextSource, options: TextOptions, encode: Callable[[Path | None], EncodedCorpus]) -> EncodedCorpus:
     """The encoding of a source of files from the cache, or by `encode`, then kept.
+
+    `encode` takes the folder where it may gather what does not fit in memory, or None.
 
     A damaged entry is made again. Where the cache folder can't be written the corpus bears a note that says so.
     """
     limit = size_limit()
     if limit == 0:
-        return encode()
+        return encode(None)
     path = folder() / (entry_key(source, options) + _ENDING)
     with contextlib.suppress(FormatError, InputError, OSError):
         corpus = read_entry(path, source.name)
         with contextlib.suppress(OSError):
             os.utime(path)
         return corpus
-    corpus = encode()
+    corpus = encode(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _writing:
@@ -64,7 +67,7 @@ def cached(source: TextSource, options: TextOptions, encode: Callable[[], Encode
     try:
         stored = read_entry(path, source.name)
     except (OSError, FormatError, InputError) as error:  # such as a disk that gives back what was not written
-        corpus = encode()
+        corpus = encode(None)
         corpus.notes += (_NOT_KEPT.format(error),)
         return corpus
     prune(limit, keep=path)
@@ -114,7 +117,8 @@ def write_entry(path: Path, corpus: EncodedCorpus) -> None:
         "document_offsets": corpus.document_offsets,
         **corpus.vocabulary.to_tensors(),
     }
-    metadata = {
+    stored = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    about = {
         "version": VERSION,
         "options": corpus.options.to_dict(),
         "name": corpus.name,
@@ -122,9 +126,17 @@ def write_entry(path: Path, corpus: EncodedCorpus) -> None:
         "raw_bytes": corpus.raw_bytes,
         "raw_characters": corpus.raw_characters,
         "notes": list(corpus.notes),
-        "checksums": {name: _checksum(tensor) for name, tensor in tensors.items()},
+        "checksums": dict.fromkeys(stored, _LARGEST_SUM),
     }
-    _container.write_container(path, KIND, metadata, tensors)
+    with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
+        shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in stored.items()}
+        writer = _container.ContainerWriter(file, KIND, about, shapes)
+        for name, tensor in stored.items():
+            about["checksums"][name] = 0
+            for start, piece in _pieces(tensor):
+                writer.write(name, start, piece)
+                about["checksums"][name] = zlib.crc32(piece, about["checksums"][name])
+        writer.finish(about)
 
 
 def read_entry(path: Path, name: str) -> EncodedCorpus:
@@ -180,16 +192,18 @@ def prune(limit: int, keep: Path | None = None) -> None:
                 total -= size
 
 
-def _checksum(tensor: np.ndarray) -> int:
-    flat = np.ascontiguousarray(tensor).reshape(-1).view(np.uint8)
-    found = 0
-    for start in range(0, len(flat), _PIECE):  # a mapped tensor is not to fill the memory for this
-        found = zlib.crc32(flat[start : start + _PIECE], found)
+def _pieces(tensor: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """A contiguous tensor's bytes, piece by piece with the place of each: one that is mapped from a file does not fill the memory."""
+    flat = tensor.reshape(-1).view(np.uint8)
+    for start in range(0, len(flat), _PIECE):
+        yield start, flat[start : start + _PIECE]
         let_go(flat)
-    return found
 
 
 def _check_sums(path: Path, tensors: Mapping[str, np.ndarray], checksums: Mapping[str, int]) -> None:
     for name, expected in checksums.items():
-        if _checksum(tensors[name]) != expected:
+        found = 0
+        for _, piece in _pieces(np.ascontiguousarray(tensors[name])):
+            found = zlib.crc32(piece, found)
+        if found != expected:
             raise FormatError(f"{path}: the tensor {name!r} of the cache entry is damaged; delete it.")

@@ -21,7 +21,9 @@ from lmkit.text.sources import TextSource, bytes_source, lines_source, open_sour
 _CUT = re.compile("[\0\t\r \n]")
 
 
-def encode(source: TextSource, options: TextOptions | None = None, *, cache: bool = False, progress: bool = True) -> EncodedCorpus:
+def encode(
+    source: TextSource, options: TextOptions | None = None, *, cache: bool = False, progress: bool = True, folder: Path | None = None
+) -> EncodedCorpus:
     """Read a source whole.
 
     Parameters
@@ -31,6 +33,7 @@ def encode(source: TextSource, options: TextOptions | None = None, *, cache: boo
         options then hold it.
     cache : keep the result in the cache folder and memory-map it the next time. Only for files; keyed by their content and the options.
     progress : show a bar on a terminal.
+    folder : gather the ids in nameless files there rather than in memory, as is done for what goes to the cache.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def encode(source: TextSource, options: TextOptions | None = None, *, cache: boo
     if cache and source.is_file:
         from lmkit.text import cache as store
 
-        return store.cached(source, options, lambda: encode(source, options, progress=progress))
+        return store.cached(source, options, lambda folder: encode(source, options, progress=progress, folder=folder))
     trained = False
     if options.sentences == "detected" and options.sentence_model is None:
         from lmkit.text.sentences import train_sentence_model
@@ -50,7 +53,7 @@ def encode(source: TextSource, options: TextOptions | None = None, *, cache: boo
         options = options.replace(sentence_model=train_sentence_model(source, options))
         trained = True
     preparer = Preparer(options)
-    numberer = make_numberer(options)
+    numberer = make_numberer(options, folder=folder)
     with _bar(source, progress) as bar:
         tally = Tally(bar)
         for document in source.documents():
