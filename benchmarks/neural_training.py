@@ -9,8 +9,9 @@ wall time, and a round's ratio is that of the medians.
 
 Beside it: the share of the machine's peak that the products of a step come to, counted as 6 per weight and token (2 forward, 4 backward;
 the peak is the best of NumPy's float32 products of 1024 to 2048 rows in the same process); the seconds from the start of a process to the
-end of its first step, with nothing compiled and then again; and the peak of all arrays over two epochs with validation, as a multiple of
-what one counts by hand. Writes benchmarks/results/neural_training.json, a model after the other; with --only the figures of others stay.
+end of its first step, with nothing compiled and then again; and the peak of the process's memory over two epochs with validation and
+checkpoints, less what it took before (a tiny network having been trained, so that all is imported and loaded), as a multiple of what one
+counts by hand. Writes benchmarks/results/neural_training.json, a model after the other; with --only the figures of others stay.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,9 +128,7 @@ def first_step(name: str) -> dict[str, float]:
 
 
 def memory(name: str) -> dict[str, float]:
-    """Peak bytes of arrays in training by the model's own `fit`, and what is counted by hand."""
-    import tracemalloc
-
+    """Most bytes that training by the model's own `fit` adds to a process, checkpoints and all, and what is counted by hand."""
     from lmkit.neural.architecture import Architecture
     from lmkit.neural.models import RecurrentLanguageModel
     from lmkit.neural.recipe import Recipe
@@ -141,9 +141,13 @@ def memory(name: str) -> dict[str, float]:
     )
     lines = [" ".join(map(str, range(words - 3))), " ".join(map(str, text(words, 2 * texts * length)))]
     corpus, valid = as_corpus("\n".join(lines)), as_corpus(lines[1][:5000])
-    tracemalloc.start()
-    model = RecurrentLanguageModel(shape, recipe, threads=1).fit(corpus, valid=valid)
-    most = tracemalloc.get_traced_memory()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        before = resident("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # begins the peak anew
+        model = RecurrentLanguageModel(shape, recipe, threads=1).fit(
+            corpus, valid=valid, checkpoint=Path(folder) / "checkpoint", checkpoint_minutes=0
+        )
+        most = resident("VmHWM") - before
     weights = 4 * sum(parameter.value.size for parameter in model.network_.parameters)
     batch = shape.batch_bytes(texts * length, words)
     return {
@@ -153,6 +157,12 @@ def memory(name: str) -> dict[str, float]:
         "times weights, Adam's two means, batch": most / (3 * weights + batch),
         "times the same and gradients": most / (4 * weights + batch),
     }
+
+
+def resident(entry: str) -> int:
+    """Bytes that this process takes, or took at most, as Linux tells them."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(entry))
+    return 1024 * int(line.split()[1])
 
 
 def torch_runs(name: str, threads: int, steps: int) -> dict[str, Any]:

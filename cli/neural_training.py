@@ -242,12 +242,10 @@ def train(
     corpus = lmkit_corpora.load_corpus(spec, split=part, options=model.reading)
     held_out = _held_out(spec, part, typed.valid, corpus)
     reading.make_folder(target)
-    listeners: list[Any] = [] if json or quiet else [_print_validation]
+    listeners: list[Any] = [] if json or quiet else [ValidationTable(corpus)]
     log_file = None if typed.log is None else JsonLinesLog(typed.log, _checkpoint_step(checkpoint) if resume else None)
     if log_file is not None:
         listeners.append(log_file)
-    if not json and not quiet:
-        _say_what_was_read(corpus)
     started = time.perf_counter()
     try:
         model.fit(
@@ -298,24 +296,31 @@ def _held_out(spec: str, part: str | None, valid: str | None, corpus: EncodedCor
     return held_out if held_out.n_sentences else None
 
 
+class ValidationTable:
+    """A listener that prints what was read, as soon as training is under way and so was not refused, and a line for each validation."""
+
+    def __init__(self, corpus: EncodedCorpus) -> None:
+        self._corpus: EncodedCorpus | None = corpus  # until it has been told of
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        import sys
+
+        if self._corpus is not None:
+            _say_what_was_read(self._corpus)
+            output.result(f"{'epoch':>6} {'minutes':>8} {'tokens/s':>9} {'train ppl':>10} {'valid ppl':>10}")
+            self._corpus = None
+        if record["event"] == "validation":
+            valid = "" if record["valid_perplexity"] is None else f"{record['valid_perplexity']:,.2f}"
+            train = "" if record["train_perplexity"] is None else f"{record['train_perplexity']:,.2f}"
+            rate = record["tokens"] / max(record["seconds"], 1e-9)
+            output.result(f"{record['epoch']:>6.2f} {record['seconds'] / 60:>8.1f} {rate:>9,.0f} {train:>10} {valid:>10}")
+        sys.stdout.flush()
+
+
 def _say_what_was_read(corpus: EncodedCorpus) -> None:
     unit = "words" if corpus.options.is_word_level else corpus.options.tokenizer
     in_sentences = f" in {corpus.n_sentences:,} sentences" if corpus.options.sentence_boundaries else " of continuous text"
     output.result(f"Read {corpus.name}: {len(corpus):,} {unit}{in_sentences}, {len(corpus.vocabulary) - 3:,} different.\n")
-    output.result(f"{'epoch':>6} {'minutes':>8} {'tokens/s':>9} {'train ppl':>10} {'valid ppl':>10}")
-
-
-def _print_validation(record: dict[str, Any]) -> None:
-    """A line for each validation, as it comes."""
-    import sys
-
-    if record["event"] != "validation":
-        return
-    valid = "" if record["valid_perplexity"] is None else f"{record['valid_perplexity']:,.2f}"
-    train = "" if record["train_perplexity"] is None else f"{record['train_perplexity']:,.2f}"
-    rate = record["tokens"] / max(record["seconds"], 1e-9)
-    output.result(f"{record['epoch']:>6.2f} {record['seconds'] / 60:>8.1f} {rate:>9,.0f} {train:>10} {valid:>10}")
-    sys.stdout.flush()
 
 
 def _report(

@@ -89,9 +89,10 @@ class Architecture:
         return tables + cells + vocabulary_size
 
     def packed_weights(self, vocabulary_size: int) -> int:
-        """About how many weights lie packed as well while it is validated: W_hh for both directions, W_ih, the output layer's."""
+        """About how many weights lie packed as well while it is validated: W_hh, W_ih in the place of its transpose, the output layer's."""
         gates = get_cell(self.cell).gates
-        return sum(gates * size * (before + 2 * size) for before, size in self.sizes) + vocabulary_size * self.output_size
+        cells = sum(gates * size * (size + max(before, size)) for before, size in self.sizes)
+        return cells + vocabulary_size * self.output_size
 
     def batch_bytes(self, rows: int, vocabulary_size: int, itemsize: int = 4) -> int:
         """About how many bytes a batch of so many rows takes, a full softmax included."""

@@ -14,8 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from lmkit._container import read_container, write_container
+from lmkit._container import ContainerWriter, read_container
+from lmkit._files import replacing
+from lmkit._memory import let_go
 from lmkit.errors import FormatError, UsageError
+from lmkit.neural.best_weights import BestWeights
 
 KIND = "training checkpoint"
 # May change between the pieces of a training: how long it goes on, and what one lowers after it has diverged.
@@ -35,7 +38,6 @@ class TrainingState:
     best : best validation perplexity, None before the first.
     since_best : validations since.
     history : one record a validation.
-    best_values : parameters at the best validation, by name; empty before the first.
     """
 
     step: int = 0
@@ -47,11 +49,10 @@ class TrainingState:
     best: float | None = None
     since_best: int = 0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    best_values: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able: all but the arrays."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "best_values"}
+        """JSON-able."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 class Checkpoint:
@@ -71,14 +72,25 @@ class Checkpoint:
         self.path, self._identity = Path(path), _flat(identity)
         self.changes: dict[str, tuple[Any, Any]] = {}
 
-    def save(self, state: TrainingState, groups: Mapping[str, Mapping[str, np.ndarray]], records: Mapping[str, Any]) -> None:
-        """Write everything. groups : arrays by group and name. records : JSON-able. Raises OutputError."""
+    def save(
+        self, state: TrainingState, groups: Mapping[str, Mapping[str, np.ndarray]], best: BestWeights, records: Mapping[str, Any]
+    ) -> None:
+        """Write everything. groups : arrays by group and name, "parameters" among them. records : JSON-able. Raises OutputError."""
         tensors = {f"{group}/{name}": array for group, arrays in groups.items() for name, array in arrays.items()}
-        tensors |= {f"best/{name}": array for name, array in state.best_values.items()}
-        write_container(self.path, KIND, {"identity": self._identity, "state": state.to_dict(), "records": dict(records)}, tensors)
+        shapes = {name: (array.dtype, array.shape) for name, array in tensors.items()}
+        if best.is_there:
+            shapes |= {f"best/{name}": (array.dtype, array.shape) for name, array in groups["parameters"].items()}
+        metadata = {"identity": self._identity, "state": state.to_dict(), "records": dict(records)}
+        with replacing(self.path) as temporary, open(temporary, "wb", buffering=0) as file:
+            writer = ContainerWriter(file, KIND, metadata, shapes)
+            for name, array in tensors.items():
+                writer.write(name, 0, array)
+            for name, start, piece in best.pieces():
+                writer.write(f"best/{name}", start, piece)
+            writer.finish(metadata)
 
     def load(self) -> tuple[TrainingState, dict[str, dict[str, np.ndarray]], dict[str, Any]]:
-        """What `save` was given.
+        """What `save` was given, arrays mapped from the file; the best weights are the group "best" if there were any.
 
         Raises
         ------
@@ -93,10 +105,9 @@ class Checkpoint:
         groups: dict[str, dict[str, np.ndarray]] = {}
         for name in container:
             group, _, rest = name.partition("/")
-            groups.setdefault(group, {})[rest] = np.array(container[name])
+            groups.setdefault(group, {})[rest] = container[name]
         try:
-            state = TrainingState(**container.metadata["state"], best_values=groups.pop("best", {}))
-            return state, groups, container.metadata["records"]
+            return TrainingState(**container.metadata["state"]), groups, container.metadata["records"]
         except (KeyError, TypeError) as error:
             raise FormatError(f"{self.path}: the checkpoint's record can't be read ({error}); the file is damaged.") from error
 
@@ -130,7 +141,14 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def take_over(parameters: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Copy arrays into those of the same names. Raises FormatError if names or shapes differ."""
+    check_shapes(parameters, arrays, path)
     for name, target in parameters.items():
-        if name not in arrays or arrays[name].shape != target.shape:
-            raise FormatError(f"{path}: the checkpoint has no {name!r} of shape {target.shape}; it is of another network or damaged.")
         target[...] = arrays[name]
+        let_go(arrays[name])
+
+
+def check_shapes(parameters: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Raise FormatError unless there is an array of the same name, shape and dtype for each parameter."""
+    for name, target in parameters.items():
+        if name not in arrays or arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
+            raise FormatError(f"{path}: the checkpoint has no {name!r} of shape {target.shape}; it is of another network or damaged.")

@@ -155,7 +155,8 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         counts = np.bincount(text.stream, minlength=len(vocabulary)).astype(np.int64)
         excluded = (vocabulary.BOS,) if encoded.options.sentence_boundaries else (vocabulary.BOS, vocabulary.EOS)
         self._check_vocabulary(counts, excluded)
-        memory.estimate(self._shape, recipe.make_optimizer(), source.max_rows, len(counts)).check()
+        keeps_best = held_out is not None and checkpoint is None  # else beside the checkpoint
+        memory.estimate(self._shape, recipe.make_optimizer(), source.max_rows, len(counts), keeps_best=keeps_best).check()
         self.network_ = self.network_class(self._shape, counts, excluded, self.seed)
         self.counts_ = counts
         self.excluded_: tuple[int, ...] = excluded

@@ -26,7 +26,7 @@ class MemoryEstimate:
 
     Attributes
     ----------
-    parameters : the weights, and a copy of the best ones.
+    parameters : the weights, and a copy of the best ones where that is not in a file (`lmkit.neural.best_weights`).
     gradients : one number a weight.
     optimizer : what the optimiser keeps of each weight.
     packed : copies of weights in the order in which kernels read them.
@@ -55,8 +55,13 @@ class MemoryEstimate:
             )
 
 
-def estimate(shape: Shape, optimizer: BaseOptimizer, rows: int, vocabulary_size: int, itemsize: int = 4) -> MemoryEstimate:
-    """The estimate for batches of so many rows; weights that few outputs of large vocabularies touch are counted as if all were."""
+def estimate(
+    shape: Shape, optimizer: BaseOptimizer, rows: int, vocabulary_size: int, itemsize: int = 4, *, keeps_best: bool = True
+) -> MemoryEstimate:
+    """The estimate for batches of so many rows; weights that few outputs of large vocabularies touch are counted as if all were.
+
+    keeps_best : whether a copy of the best weights lies in memory.
+    """
     size = shape.weights(vocabulary_size) * itemsize
     packed, batch = shape.packed_weights(vocabulary_size) * itemsize, shape.batch_bytes(rows, vocabulary_size, itemsize)
-    return MemoryEstimate(2 * size, size, optimizer.arrays_a_weight * size, packed, batch)
+    return MemoryEstimate(2 * size if keeps_best else size, size, optimizer.arrays_a_weight * size, packed, batch)

@@ -19,9 +19,11 @@ from lmkit._json import finite
 from lmkit._progress import Progress
 from lmkit.errors import DivergenceError
 from lmkit.neural.batching import Batch, BatchSource
-from lmkit.neural.checkpoint import Checkpoint, TrainingState, take_over
+from lmkit.neural.best_weights import BestWeights
+from lmkit.neural.checkpoint import Checkpoint, TrainingState, check_shapes, take_over
 from lmkit.neural.interfaces import Network, Parameter, Workers
 from lmkit.neural.optimizers import clip_scale, global_norm
+from lmkit.neural.optimizers.base import PIECE
 from lmkit.neural.recipe import Recipe
 
 Record = dict[str, Any]
@@ -68,6 +70,7 @@ class Trainer:
         self._validate, self._checkpoint, self._every, self._listeners = validate, checkpoint, every, listeners
         self._optimizer, self._schedule = recipe.make_optimizer(), recipe.make_schedule()
         self._values = {parameter.name: parameter.value for parameter in network.parameters}
+        self._best = BestWeights(self._values, None if checkpoint is None else checkpoint.path)
         self._chance = math.log(max(2, max(parameter.value.shape[0] for parameter in network.parameters)))
         self._loss_is_exact = getattr(getattr(network, "output", None), "is_normalised_in_training", True)
         self._recent: float | None = None
@@ -79,6 +82,9 @@ class Trainer:
         assert self._checkpoint is not None
         self.state, groups, records = self._checkpoint.load()
         take_over(self._values, groups.get("parameters", {}), self._checkpoint.path)
+        if "best" in groups:
+            check_shapes(self._values, groups["best"], self._checkpoint.path)
+            self._best.keep(groups["best"])
         take_over(self.network.carried_arrays(), groups.get("carried", {}), self._checkpoint.path)
         self._optimizer.load_state(groups.get("optimizer", {}))
         self._schedule.load_state(records["schedule"])
@@ -104,11 +110,12 @@ class Trainer:
                 self._save(self.network.carried_arrays())
             raise
         self.state.seconds = self._clock()
-        if self.state.best_values:
-            take_over(self._values, self.state.best_values, Path("memory"))
+        if self._best.is_there:
+            self._best.give_back()
+            self._best.close()
         else:
             for name, value in (self._averaged() or {}).items():
-                self._values[name][...] = value.reshape(self._values[name].shape)
+                self._values[name][...] = value
         return self.state
 
     @contextlib.contextmanager
@@ -217,7 +224,7 @@ class Trainer:
     # -- validation ------------------------------------------------------------------------------------------------------------------------
 
     def _validation(self) -> None:
-        state = self.state
+        state, self._is_updating = self.state, True
         loss = state.loss_sum / max(state.loss_tokens, 1)
         train = _exp(loss) if self._loss_is_exact else None  # what a sampled output layer is trained on is no probability of the text
         record: Record = {
@@ -231,7 +238,7 @@ class Trainer:
                     self._check(math.nan, math.nan, self.recipe.learning_rate)
                 if state.best is None or perplexity < state.best:
                     state.best, state.since_best = perplexity, 0
-                    self._keep_best()
+                    self._best.keep(self._values)
                 else:
                     state.since_best += 1
             self._schedule.validated(perplexity)
@@ -239,16 +246,8 @@ class Trainer:
             tell(record["valid_perplexity"])
         record["seconds"] = self._clock()
         state.history.append({key: value for key, value in record.items() if key != "event"})
+        self._is_updating = False
         self._tell(record)
-
-    def _keep_best(self) -> None:
-        """Copy the weights over the best ones so far, so that there are never three sets of them."""
-        kept = self.state.best_values
-        for name, value in self._values.items():
-            if name in kept:
-                kept[name][...] = value
-            else:
-                kept[name] = value.copy()
 
     def _averaged(self) -> dict[str, np.ndarray] | None:
         """The values that the optimiser averages, where it does."""
@@ -257,18 +256,14 @@ class Trainer:
 
     @contextlib.contextmanager
     def _standing_at(self, values: Mapping[str, np.ndarray] | None) -> Iterator[None]:
-        """The parameters set to other values for a while."""
-        if values is None:
-            yield
-            return
-        kept = {name: self._values[name].copy() for name in values}
+        """The parameters have these values for a while, and these arrays hold theirs."""
+        for name, value in (values or {}).items():
+            _swap(self._values[name], value)
         try:
-            for name, value in values.items():
-                self._values[name][...] = value.reshape(self._values[name].shape)
             yield
         finally:
-            for name, value in kept.items():
-                self._values[name][...] = value
+            for name, value in (values or {}).items():
+                _swap(self._values[name], value)
 
     # -- the end, and what is kept ---------------------------------------------------------------------------------------------------------
 
@@ -291,11 +286,11 @@ class Trainer:
         if self._checkpoint is None:
             return
         for name, value in self._values.items():
-            if not (largest := np.abs(value).max()) < _ABSURD:  # also where it is no number
+            if not (largest := max(value.max(), -value.min())) < _ABSURD:  # also where it is no number
                 raise self._divergence(f"A weight of {name!r} has grown to {largest:g}", self.recipe.learning_rate)
         self.state.seconds = self._saved = self._clock()
         groups = {"parameters": self._values, "carried": carried, "optimizer": self._optimizer.state()}
-        self._checkpoint.save(self.state, groups, {"schedule": self._schedule.state(), "recent": self._recent})
+        self._checkpoint.save(self.state, groups, self._best, {"schedule": self._schedule.state(), "recent": self._recent})
 
     def _tokens(self) -> int:
         return self.state.epoch * self.source.tokens + self.state.loss_tokens
@@ -352,6 +347,14 @@ class JsonLinesLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _swap(a: np.ndarray, b: np.ndarray) -> None:
+    """Exchange the contents of two arrays of one shape, C-contiguous, without a third one of their size."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    for start in range(0, a.size, PIECE):
+        piece = slice(start, start + PIECE)
+        a[piece], b[piece] = b[piece].copy(), a[piece].copy()
 
 
 def _exp(loss: float | None) -> float:

@@ -211,4 +211,5 @@ def test_a_window_net_begins_with_the_weights_of_another(run, fails, trained: Pa
     ],
 )
 def test_what_contradicts_the_model_to_start_from(fails, trained: Path, text: Path, tmp_path: Path, words: list, sentence: str) -> None:
-    assert sentence in fails("train-rnn", text, "--start-from", trained, *words, "--out", tmp_path / "m.lm", "--quiet", code=2)
+    """Refused before anything is printed as if training had begun: `fails` sees that nothing is."""
+    assert sentence in fails("train-rnn", text, "--start-from", trained, *words, "--out", tmp_path / "m.lm", code=2)

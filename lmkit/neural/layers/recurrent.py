@@ -11,6 +11,7 @@ import numpy as np
 
 from lmkit.neural.interfaces import Parameter, Shard
 from lmkit.neural.layers.initial import uniform
+from lmkit.neural.packed import room_in
 from lmkit.numeric import _kernels_gemm as gemm
 
 Task = Callable[[], Any]
@@ -89,7 +90,7 @@ class RecurrentLayer(abc.ABC):
             gemm.pack(weight, self._packed_backward)
             self._packed_input = None
         else:
-            self._packed_input = gemm.empty_packed(self.input_size, self.gates * self.hidden_size, self.dtype)
+            self._packed_input = room_in(self._packed_backward, self.input_size, self.gates * self.hidden_size)
             gemm.pack_transposed(self.w_ih.value, self._packed_input)
 
     def project(self, shard: Shard, x: np.ndarray) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputRequest, Parameter, Workers
+from lmkit.neural.packed import room_in
 from lmkit.numeric import _kernels_gemm as gemm
 
 if TYPE_CHECKING:
@@ -147,8 +148,12 @@ class FlatOutput(BaseOutput):
         """Whether another word can follow than these."""
         return len(self.predicted) > len(set(refused).difference(self.request.excluded))
 
+    def _spare(self) -> np.ndarray:
+        """What training needs and scoring does not: the packed weights lie there where they fit."""
+        return np.empty(0, self.dtype)
+
     def _pack(self) -> np.ndarray:
-        packed = gemm.empty_packed(self.hidden_size, self.vocabulary_size, self.dtype)
+        packed = room_in(self._spare(), self.hidden_size, self.vocabulary_size)
         gemm.pack_transposed(self.weight.value, packed)
         return packed
 

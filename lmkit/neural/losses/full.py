@@ -59,5 +59,8 @@ class FullSoftmax(FlatOutput):
             parts = pieces(self.vocabulary_size, workers.count, smallest=512)
             workers.run([functools.partial(np.matmul, d_logits[:, a:b].T, hidden, out=gradient[a:b]) for a, b in parts])
 
+    def _spare(self) -> np.ndarray:
+        return self._logits
+
     def buffer_bytes(self, rows: int) -> int:
         return int(rows * self.vocabulary_size * self.dtype.itemsize)

@@ -50,7 +50,7 @@ class AveragedSGD(BaseOptimizer):
 
     @property
     def arrays_a_weight(self) -> int:
-        return 2  # the mean, and the weights set aside while it is validated
+        return 1  # the mean
 
     @property
     def is_averaging(self) -> bool:

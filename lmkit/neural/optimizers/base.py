@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lmkit._memory import let_go
 from lmkit._validation import check_float
 from lmkit.errors import FormatError, InvalidParameterError
 from lmkit.neural.interfaces import Parameter, Workers
@@ -125,7 +126,11 @@ class BaseOptimizer(abc.ABC):
             if key != _STEP and not self._knows(key):
                 raise FormatError(f"The optimiser's state {key!r} is none of {self.name}'s; resume with the optimiser that wrote it.")
         self._steps = int(arrays[_STEP][0])
-        self._arrays = {key: np.array(array) for key, array in arrays.items() if key != _STEP}
+        self._arrays.clear()
+        for key, array in arrays.items():
+            if key != _STEP:
+                self._arrays[key] = np.array(array)
+                let_go(array)
 
     def _knows(self, key: str) -> bool:
         return key.split(".", 1)[0] in self.slots
