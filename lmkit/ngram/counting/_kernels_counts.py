@@ -152,14 +152,17 @@ def count_extensions(suffixes, low, high, extensions):
 
 
 @kernel
-def last_in_suffix_order(ids, offsets, order):
+def last_in_suffix_order(ids, offsets, first, stop, order, best_sentence, best):
     """(sentence, place in it) where the last n-gram in suffix order ends: largest last word, then largest word before it, and so on.
 
-    Places count from 0, <s>. Words before <s> count as <s> (1), as in lmplz, which pads sentences with it; </s> is 2.
+    Places count from 0, <s>. Words before <s> count as <s> (1), as in lmplz, which pads sentences with it; </s> is 2. Looks at sentences
+    first .. stop - 1 and at what was found before: `best_sentence` and `best`, int64, -1 if nothing was.
     """
-    best_sentence = best = np.int64(-1)
     best_word = np.int64(-1)
-    for sentence in range(len(offsets) - 1):
+    if best_sentence >= 0:
+        place = offsets[best_sentence] - 1 + best
+        best_word = np.int64(ids[place]) if place < offsets[best_sentence + 1] else np.int64(2)
+    for sentence in range(first, stop):
         start = offsets[sentence] - 1
         length = offsets[sentence + 1] - start
         for place in range(1, length + 1):
@@ -181,11 +184,11 @@ def last_in_suffix_order(ids, offsets, order):
 
 
 @kernel
-def count_endings(ids, offsets, words, occurrences):
-    """occurrences[n - 1] += how often the last n of these words stand in the text. `words` : int64, of one sentence; it may begin with <s>
-    and end with </s>."""
+def count_endings(ids, offsets, first, stop, words, occurrences):
+    """occurrences[n - 1] += how often the last n of these words stand in sentences first .. stop - 1. `words` : int64, of one sentence; it
+    may begin with <s> and end with </s>."""
     last = words[-1]
-    for sentence in range(len(offsets) - 1):
+    for sentence in range(first, stop):
         start = offsets[sentence] - 1
         length = offsets[sentence + 1] - start
         for place in range(1, length + 1):

@@ -309,11 +309,16 @@ def _find_suffixes_in_groups(words: np.ndarray, contexts: Level, below: Level, s
 
 def _path_of_last(text: Text, levels: list[Level], workspace: Workspace) -> tuple[list[int], list[int]]:
     """Indices and counts of the suffixes of the n-gram that is last in suffix order, for orders 1 .. up to <s> or the highest order."""
-    sentence, place = (int(value) for value in kernels.last_in_suffix_order(text.ids, text.offsets, len(levels)))
+    sentence, place = np.int64(-1), np.int64(-1)
+    blocks = workspace.blocks_by_children(text.offsets)
+    for first, stop in blocks:
+        found = np.int64(sentence), np.int64(place)
+        sentence, place = kernels.last_in_suffix_order(text.ids, text.offsets, first, stop, len(levels), *found)
+        workspace.drop(text.ids, text.offsets)
     if sentence < 0:
         return [], []
-    start, stop = int(text.offsets[sentence]), int(text.offsets[sentence + 1])
-    words = np.concatenate([[1], text.ids[start:stop], [2]])[: place + 1].astype(np.int64)
+    ids = text.ids[int(text.offsets[sentence]) : int(text.offsets[sentence + 1])]
+    words = np.concatenate([[1], ids, [2]])[: place + 1].astype(np.int64)
     path: list[int] = []
     for order in range(1, min(len(levels), len(words)) + 1):
         index = int(words[-order])
@@ -324,5 +329,7 @@ def _path_of_last(text: Text, levels: list[Level], workspace: Workspace) -> tupl
             index = low + int(np.searchsorted(levels[depth + 1].words[low:high], word))
         path.append(index)
     occurrences = np.zeros(len(path), np.int64)
-    kernels.count_endings(text.ids, text.offsets, words, occurrences)
+    for first, stop in blocks:
+        kernels.count_endings(text.ids, text.offsets, first, stop, words, occurrences)
+        workspace.drop(text.ids, text.offsets)
     return path, occurrences.tolist()

@@ -79,9 +79,7 @@ class Workspace:
 
     def blocks_by_children(self, first_child: np.ndarray) -> list[tuple[int, int]]:
         """The contexts in stretches that have about `block` children and contexts."""
-        result = _stretches(first_child, self.block)
-        self.drop(first_child)
-        return result
+        return self._stretches(first_child, self.block)
 
     def bands_by_children(self, first_child: np.ndarray) -> list[tuple[int, int]]:
         """The contexts in stretches that, with their children, are short enough to be accessed at random in memory."""
@@ -113,19 +111,22 @@ class Workspace:
         """Into how many pieces an input of so many bytes is cut."""
         return self.threads
 
-
-def _stretches(first_child: np.ndarray, most: int) -> list[tuple[int, int]]:
-    """The contexts in stretches of at most `most`, with at most as many children unless it is a single one."""
-    contexts = len(first_child) - 1
-    result = []
-    start = 0
-    while start < contexts:
-        target = min(int(first_child[start]) + most, int(first_child[-1]))  # of the array's own type, or NumPy would convert all of it
-        stop = int(np.searchsorted(first_child, first_child.dtype.type(target), side="right")) - 1
-        stop = min(max(stop, start + 1), start + most, contexts)
-        result.append((start, stop))
-        start = stop
-    return result
+    def _stretches(self, first_child: np.ndarray, most: int) -> list[tuple[int, int]]:
+        """The contexts in stretches of at most `most`, with at most as many children unless it is a single one."""
+        contexts = len(first_child) - 1
+        result = []
+        start = looked_at = 0
+        while start < contexts:
+            nearby = first_child[start : start + most + 1]
+            target = min(int(nearby[0]) + most, int(nearby[-1]))  # of the array's own type, or NumPy would convert all of it
+            stop = start + int(np.searchsorted(nearby, first_child.dtype.type(target), side="right")) - 1
+            stop = min(max(stop, start + 1), contexts)
+            result.append((start, stop))
+            start = stop
+            if start - looked_at >= self.block or start == contexts:
+                self.drop(first_child)
+                looked_at = start
+        return result
 
 
 class Scratch:
@@ -265,7 +266,7 @@ class DiskWorkspace(Workspace):
         return [(start, min(start + width, count)) for start in range(0, count, width)]
 
     def bands_by_children(self, first_child: np.ndarray) -> list[tuple[int, int]]:
-        return _stretches(first_child, max(self.memory // 8 // first_child.itemsize, 1 << 10))
+        return self._stretches(first_child, max(self.memory // 8 // first_child.itemsize, 1 << 10))
 
     def _file(self, size: int) -> IO[bytes]:
         try:
