@@ -88,9 +88,8 @@ class AdaptingCopy:
         network.begin_states(states)
         if self._continues:
             carried = network.carried_arrays()
-            for layer, arrays in zip(network.layers, states, strict=True):
-                for name, state in zip(layer.states, arrays, strict=True):
-                    state[:] = carried[f"{name}_l{layer.number}"]
+            for name, state in network.named(states).items():
+                state[:] = carried[name]
         network.pack_for_reading()
         hidden = network.read(inputs, states, make_shards(len(inputs), 1, 1)[0])
         return network.output.log_probs(hidden[-1:])[0]

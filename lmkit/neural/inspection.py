@@ -156,17 +156,9 @@ def _states_along(network: RecurrentNetwork, texts: np.ndarray) -> list[dict[str
     shard = make_shards(1, count, 1)[0]
     found = []
     for t in range(texts.shape[1]):
-        found.append(_named(network, states))
+        found.append({name: array.copy() for name, array in network.named(states).items()})
         network.read(np.ascontiguousarray(texts[:, t]), states, shard)
     return found
-
-
-def _named(network: RecurrentNetwork, states: Sequence[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
-    return {
-        f"{name}_l{layer.number}": array.copy()
-        for layer, arrays in zip(network.layers, states, strict=True)
-        for name, array in zip(layer.states, arrays, strict=True)
-    }
 
 
 def _norms_at(

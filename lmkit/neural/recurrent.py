@@ -234,17 +234,17 @@ class RecurrentNetwork:
 
     def carried_arrays(self) -> dict[str, np.ndarray]:
         """The state that the next batch goes on from, by name."""
-        return {
-            f"{name}_l{layer.number}": array
-            for layer, arrays in zip(self.layers, self._carried, strict=True)
-            for name, array in zip(layer.states, arrays, strict=True)
-        }
+        return self.named(self._carried)
 
     def state_gradients(self) -> dict[str, np.ndarray]:
         """The gradient of the last batch's loss by the state before its first step, by name, (B, H)."""
+        return self.named(self._d_states)
+
+    def named(self, states: States) -> dict[str, np.ndarray]:
+        """States by name, such as "h_l0", not copied."""
         return {
             f"{name}_l{layer.number}": array
-            for layer, arrays in zip(self.layers, self._d_states, strict=True)
+            for layer, arrays in zip(self.layers, states, strict=True)
             for name, array in zip(layer.states, arrays, strict=True)
         }
 

@@ -74,7 +74,7 @@ class Trainer:
         self._chance = math.log(max(2, max(parameter.value.shape[0] for parameter in network.parameters)))
         self._loss_is_exact = getattr(getattr(network, "output", None), "is_normalised_in_training", True)
         self._recent: float | None = None
-        self._is_updating = False
+        self._is_unfinished = False  # a step or validation is half done: what stands there does not fit together
         self._act: Callable[[], None] | None = None  # what a Ctrl-C that waits will do
 
     def resume(self) -> None:
@@ -106,7 +106,7 @@ class Trainer:
                 while not self._is_over():
                     self._epoch(bar)
         except KeyboardInterrupt:
-            if not self._is_updating:
+            if not self._is_unfinished:
                 self._save(self.network.carried_arrays())
             raise
         self.state.seconds = self._clock()
@@ -165,7 +165,7 @@ class Trainer:
         state, parameters = self.state, self.network.parameters
         is_due = self._checkpoint is not None and state.step > self._first_step and self._clock() - self._saved > self._every
         carried = {name: array.copy() for name, array in self.network.carried_arrays().items()} if is_due else {}
-        self._is_updating = True
+        self._is_unfinished = True
         loss = self.network.train_step(batch, state.step, self.workers)
         norm = global_norm(parameters, self.workers)
         rate = self._rate(batches)
@@ -177,7 +177,7 @@ class Trainer:
         state.step, state.batch = state.step + 1, state.batch + 1
         state.loss_sum += loss * batch.tokens
         state.loss_tokens += batch.tokens
-        self._is_updating = False
+        self._is_unfinished = False
         bar.advance(batch.tokens)
         if state.step % _LOG_EVERY == 0:
             done = self._clock()
@@ -224,7 +224,7 @@ class Trainer:
     # -- validation ------------------------------------------------------------------------------------------------------------------------
 
     def _validation(self) -> None:
-        state, self._is_updating = self.state, True
+        state, self._is_unfinished = self.state, True
         loss = state.loss_sum / max(state.loss_tokens, 1)
         train = _exp(loss) if self._loss_is_exact else None  # what a sampled output layer is trained on is no probability of the text
         record: Record = {
@@ -246,7 +246,7 @@ class Trainer:
             tell(record["valid_perplexity"])
         record["seconds"] = self._clock()
         state.history.append({key: value for key, value in record.items() if key != "event"})
-        self._is_updating = False
+        self._is_unfinished = False
         self._tell(record)
 
     def _averaged(self) -> dict[str, np.ndarray] | None:
