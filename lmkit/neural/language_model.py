@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from lmkit.neural.batching import TrainingText
 from lmkit.neural.checkpoint import Checkpoint
 from lmkit.neural.output_layer import allow_training
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.starting import begin_from, check_source, origin
+from lmkit.neural.starting import begin_from, begin_with_vectors, check_source, origin
 from lmkit.neural.trainer import Listener, Trainer
 from lmkit.neural.workers import ThreadWorkers
 from lmkit.sampling import Decoding
@@ -157,38 +157,21 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         self._check_vocabulary(counts, excluded)
         keeps_best = held_out is not None and checkpoint is None  # else beside the checkpoint
         memory.estimate(self._shape, recipe.make_optimizer(), source.max_rows, len(counts), keeps_best=keeps_best).check()
-        self.network_ = self.network_class(self._shape, counts, excluded, self.seed)
-        self.counts_ = counts
-        self.excluded_: tuple[int, ...] = excluded
-        self._origin, self._beginning_notes = None, list[str]()
-        if start_from is not None:
-            check_source(start_from, self.kind, vocabulary, excluded)
-            self._beginning_notes += begin_from(self.network_, start_from.network_)
-            self._origin = origin(start_from)
+        self._begin(counts, excluded, vocabulary, start_from)
         if vectors is not None:
-            found = self.network_.embedding.start_from(vocabulary, vectors, freeze_vectors)
-            self._beginning_notes.append(
-                f"{found:,} of {len(vocabulary) - 3:,} words began with the given vectors"
-                + (", which were not trained further." if freeze_vectors else ".")
-            )
+            self._beginning_notes.append(begin_with_vectors(self.network_, vocabulary, vectors, freeze_vectors))
         self._adopt(vocabulary, encoded.options)
         store = None
         if checkpoint is not None:
             store = Checkpoint(checkpoint, self._identity(encoded, vocabulary, recipe, threads))
         with ThreadWorkers(threads) as workers:
             self.network_.begin(source.max_rows, source.max_texts, threads)
-
-            def validate() -> float:
-                assert held_out is not None
-                mean = -float(self._validate(held_out, workers).mean())
-                return float(np.exp(mean)) if mean < 700 else float("inf")
-
             trainer = Trainer(
                 self.network_,
                 source,
                 recipe,
                 workers,
-                validate=None if held_out is None or len(held_out.stream) == 0 else validate,
+                validate=self._validation(held_out, workers),
                 checkpoint=store,
                 every=60 * checkpoint_minutes,
                 listeners=tuple(listeners),
@@ -201,6 +184,28 @@ class NeuralLanguageModel(Estimator, abc.ABC):
         if store is not None:
             self.notes_ += [f"Resumed with {name} {now}, where it had been {before}." for name, (before, now) in store.changes.items()]
         return self
+
+    def _begin(self, counts: np.ndarray, excluded: tuple[int, ...], vocabulary: Vocabulary, start_from: NeuralLanguageModel | None) -> None:
+        """Make the network, with the weights of another model where one is given."""
+        self.network_ = self.network_class(self._shape, counts, excluded, self.seed)
+        self.counts_ = counts
+        self.excluded_: tuple[int, ...] = excluded
+        self._origin, self._beginning_notes = None, list[str]()
+        if start_from is not None:
+            check_source(start_from, self.kind, vocabulary, excluded)
+            self._beginning_notes += begin_from(self.network_, start_from.network_)
+            self._origin = origin(start_from)
+
+    def _validation(self, held_out: TrainingText | None, workers: ThreadWorkers) -> Callable[[], float] | None:
+        """What gives the perplexity of the held-out text, None without one."""
+        if held_out is None or len(held_out.stream) == 0:
+            return None
+
+        def validate() -> float:
+            mean = -float(self._validate(held_out, workers).mean())
+            return float(np.exp(mean)) if mean < 700 else float("inf")
+
+        return validate
 
     def _check_vocabulary(self, counts: np.ndarray, excluded: tuple[int, ...]) -> None:
         seen = int(np.count_nonzero(counts)) - sum(int(counts[token_id] > 0) for token_id in excluded)

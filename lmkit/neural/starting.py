@@ -1,4 +1,4 @@
-"""Begin a training with the weights of a model: to go on at another rate, with another loss, or on another text."""
+"""Begin a training with the weights of a model, to go on at another rate, with another loss or on another text; or with word vectors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from lmkit.protocols import WordVectors
     from lmkit.text.vocabulary import Vocabulary
 
 
@@ -58,6 +59,13 @@ def begin_from(network: Any, source: Any) -> list[str]:
         raise UsageError(f"The model to begin from has no {other[0]!r}: give the new network the same layers and cells.")
     notes = [f"{', '.join(missing)} began as drawn: the model that training began from has none."] if missing else []
     return notes + ([f"{', '.join(known)} of the model that training began from had no place."] if known else [])
+
+
+def begin_with_vectors(network: Any, vocabulary: Vocabulary, vectors: WordVectors, frozen: bool) -> str:
+    """Begin the network's embedding with word vectors. Returns a sentence on how many words had one. Raises as `Embedding.start_from`."""
+    found = network.embedding.start_from(vocabulary, vectors, frozen)
+    further = ", which were not trained further." if frozen else "."
+    return f"{found:,} of {len(vocabulary) - 3:,} words began with the given vectors{further}"
 
 
 def origin(source: Any) -> dict[str, Any]:
