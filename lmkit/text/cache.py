@@ -118,6 +118,7 @@ def write_entry(path: Path, corpus: EncodedCorpus) -> None:
         **corpus.vocabulary.to_tensors(),
     }
     stored = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    checksums = dict.fromkeys(stored, _LARGEST_SUM)
     about = {
         "version": VERSION,
         "options": corpus.options.to_dict(),
@@ -126,16 +127,16 @@ def write_entry(path: Path, corpus: EncodedCorpus) -> None:
         "raw_bytes": corpus.raw_bytes,
         "raw_characters": corpus.raw_characters,
         "notes": list(corpus.notes),
-        "checksums": dict.fromkeys(stored, _LARGEST_SUM),
+        "checksums": checksums,
     }
     with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
         shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in stored.items()}
         writer = _container.ContainerWriter(file, KIND, about, shapes)
         for name, tensor in stored.items():
-            about["checksums"][name] = 0
+            checksums[name] = 0
             for start, piece in _pieces(tensor):
                 writer.write(name, start, piece)
-                about["checksums"][name] = zlib.crc32(piece, about["checksums"][name])
+                checksums[name] = zlib.crc32(piece, checksums[name])
         writer.finish(about)
 
 
