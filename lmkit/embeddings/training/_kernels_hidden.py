@@ -187,7 +187,25 @@ def train_targets(hidden, error, output, stride, targets, first, count, signs, m
 
 
 @inlined
-def _mean_tile(input, rows, count, scale, hidden, column, width):
+def by_tiles(tile, stride, *arguments):
+    """tile(column, width, *arguments) for all columns of a row: `width` vectors of 16 from a column on, 4 as long as there are so many.
+
+    A tile keeps its columns of all operands in registers. Each call has its width as a constant, so that the tests for it are gone.
+    """
+    whole = stride & ~np.int64(63)
+    for column in range(0, whole, 64):
+        tile(column, 4, *arguments)
+    rest = (stride - whole) >> 4
+    if rest == 3:
+        tile(whole, 3, *arguments)
+    elif rest == 2:
+        tile(whole, 2, *arguments)
+    elif rest == 1:
+        tile(whole, 1, *arguments)
+
+
+@inlined
+def _mean_tile(column, width, input, rows, count, scale, hidden):
     a0 = a1 = a2 = a3 = zeros16()
     for i in range(count):
         at = rows[i] + column
@@ -211,20 +229,11 @@ def _mean_tile(input, rows, count, scale, hidden, column, width):
 @inlined
 def mean_of_rows(input, stride, rows, count, scale, hidden):
     """hidden = scale * sum of the input rows; scale is 1 / count for the mean."""
-    whole = stride & ~np.int64(63)
-    for column in range(0, whole, 64):
-        _mean_tile(input, rows, count, scale, hidden, column, 4)
-    rest = (stride - whole) >> 4
-    if rest == 3:
-        _mean_tile(input, rows, count, scale, hidden, whole, 3)
-    elif rest == 2:
-        _mean_tile(input, rows, count, scale, hidden, whole, 2)
-    elif rest == 1:
-        _mean_tile(input, rows, count, scale, hidden, whole, 1)
+    by_tiles(_mean_tile, stride, input, rows, count, scale, hidden)
 
 
 @inlined
-def _add_tile(input, rows, count, scale, error, column, width):
+def _add_tile(column, width, input, rows, count, scale, error):
     by = splat16(scale)
     e0 = e1 = e2 = e3 = mul16(by, load16(error, column))
     if width > 1:
@@ -247,13 +256,4 @@ def _add_tile(input, rows, count, scale, error, column, width):
 @inlined
 def add_to_rows(input, stride, rows, count, scale, error):
     """input row += scale * error, for each row of the list; a row that stands twice gets it twice."""
-    whole = stride & ~np.int64(63)
-    for column in range(0, whole, 64):
-        _add_tile(input, rows, count, scale, error, column, 4)
-    rest = (stride - whole) >> 4
-    if rest == 3:
-        _add_tile(input, rows, count, scale, error, whole, 3)
-    elif rest == 2:
-        _add_tile(input, rows, count, scale, error, whole, 2)
-    elif rest == 1:
-        _add_tile(input, rows, count, scale, error, whole, 1)
+    by_tiles(_add_tile, stride, input, rows, count, scale, error)

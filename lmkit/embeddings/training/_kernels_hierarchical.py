@@ -80,6 +80,7 @@ class PathBlock(NamedTuple):
 NODES = 8
 """Nodes of a group."""
 _NEAR = 64  # nodes below the root that are always in the nearest cache
+_LEVELS_NEAR = 10  # of the tree below its root: asking for them costs more than it saves
 _OFFSETS_AHEAD, _PATHS_AHEAD = 12, 6  # centres: one must be there before the next can be asked for
 
 
@@ -92,10 +93,8 @@ def fetch_ahead(paths, kept, centre, last, output, stride):
     prefetch(paths.steps, start + 12)
     if centre + 1 < last:
         word = kept.row[centre + 1]
-        for i in range(paths.offsets[word], paths.offsets[word + 1]):
-            node = np.int64(paths.steps[i]) >> 1
-            if node >= _NEAR:
-                prefetch_row(output, node * stride, stride)
+        for i in range(paths.offsets[word] + _LEVELS_NEAR, paths.offsets[word + 1]):
+            prefetch_row(output, first_float(paths, i, stride), stride)
 
 
 @inlined

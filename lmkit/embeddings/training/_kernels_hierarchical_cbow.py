@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lmkit._jit import inlined, uncounted
-from lmkit.embeddings.training._kernels_hidden import add_to_rows, bag_scale, look_up_steps, mean_of_rows
+from lmkit.embeddings.training._kernels_hidden import bag_scale, by_tiles, look_up_steps, mean_of_rows
 from lmkit.embeddings.training._kernels_hierarchical import fetch_ahead, first_float, signs_of
 from lmkit.embeddings.training._kernels_skipgram import loss_of
 from lmkit.embeddings.training._kernels_windows import CHUNK, begin, gather, learning_rate, window
@@ -56,13 +56,12 @@ NODES = 16
 class WindowBlock(NamedTuple):
     """Scratch for windows of w words on a side and paths of P nodes at most.
 
-    contexts : int64 (2w + 1,), first float of each context row. hidden, error : float32 (stride,). steps : float32 (P + 16,), of the nodes.
+    contexts : int64 (2w + 1,), first float of each context row. hidden : float32 (stride,). steps : float32 (P + 16,), of the nodes.
     looked_up, signs : float32 (16,), where sigma is a table. masks : float32 (17 * 16,), row m begins with m ones, the rest is 0.
     """
 
     contexts: np.ndarray
     hidden: np.ndarray
-    error: np.ndarray
     steps: np.ndarray
     looked_up: np.ndarray
     signs: np.ndarray
@@ -118,7 +117,9 @@ def _score_nodes(hidden, output, stride, paths, at, size):
 
 
 @inlined
-def _take_tile(hidden, error, output, stride, paths, at, length, steps, column, width):
+def _take_tile(column, width, input, output, stride, hidden, contexts, count, paths, at, length, steps, scale):
+    """Some columns of: error = sum of step * output[n], output[n] += step * hidden for a path's nodes, which are distinct; then
+    input[c] += scale * error for each context row, while the error is in registers."""
     x0 = x1 = x2 = x3 = load16(hidden, column)
     if width > 1:
         x1 = load16(hidden, column + 16)
@@ -145,28 +146,20 @@ def _take_tile(hidden, error, output, stride, paths, at, length, steps, column, 
             v = load16(output, place + 48)
             e3 = fma16(g, v, e3)
             store16(output, place + 48, fma16(g, x3, v))
-    store16(error, column, e0)
-    if width > 1:
-        store16(error, column + 16, e1)
-    if width > 2:
-        store16(error, column + 32, e2)
-    if width > 3:
-        store16(error, column + 48, e3)
-
-
-@inlined
-def _take_steps(hidden, error, output, stride, paths, at, length, steps):
-    """error = sum of step * output[n], then output[n] += step * hidden, for the nodes of a path, which are distinct."""
-    whole = stride & ~np.int64(63)
-    for column in range(0, whole, 64):
-        _take_tile(hidden, error, output, stride, paths, at, length, steps, column, 4)
-    rest = (stride - whole) >> 4
-    if rest == 3:
-        _take_tile(hidden, error, output, stride, paths, at, length, steps, whole, 3)
-    elif rest == 2:
-        _take_tile(hidden, error, output, stride, paths, at, length, steps, whole, 2)
-    elif rest == 1:
-        _take_tile(hidden, error, output, stride, paths, at, length, steps, whole, 1)
+    by = splat16(scale)
+    e0 = mul16(by, e0)
+    e1 = mul16(by, e1)
+    e2 = mul16(by, e2)
+    e3 = mul16(by, e3)
+    for i in range(count):
+        place = contexts[i] + column
+        store16(input, place, add16(e0, load16(input, place)))
+        if width > 1:
+            store16(input, place + 16, add16(e1, load16(input, place + 16)))
+        if width > 2:
+            store16(input, place + 32, add16(e2, load16(input, place + 32)))
+        if width > 3:
+            store16(input, place + 48, add16(e3, load16(input, place + 48)))
 
 
 @inlined
@@ -204,7 +197,7 @@ def _step_path(hidden, output, stride, paths, at, length, sigmoid, rate, block, 
 @uncounted
 def train_cbow_hierarchical(text, key, start, stop, rate, windows, paths, bag, sigmoid, input, output, stride, kept, block, stats):
     """Train on the tokens [start, stop) of an epoch whose draws have this key."""
-    contexts, hidden, error = block.contexts, block.hidden, block.error
+    contexts, hidden = block.contexts, block.hidden
     product = splat16(1.0)
     exponents = splati16(0)
     predictions = 0
@@ -229,8 +222,8 @@ def train_cbow_hierarchical(text, key, start, stop, rate, windows, paths, bag, s
             mean_of_rows(input, stride, contexts, count, bag_scale(bag.mean, count), hidden)
             step = np.float32(learning_rate(rate, kept.place[centre]))
             product, exponents = _step_path(hidden, output, stride, paths, at, length, sigmoid, step, block, product, exponents)
-            _take_steps(hidden, error, output, stride, paths, at, length, block.steps)
-            add_to_rows(input, stride, contexts, count, bag_scale(bag.divide, count), error)
+            scale = bag_scale(bag.divide, count)
+            by_tiles(_take_tile, stride, input, output, stride, hidden, contexts, count, paths, at, length, block.steps, scale)
     stats[0] += stop - start
     stats[1] += centres
     stats[2] += predictions

@@ -200,7 +200,6 @@ def window_block(window: int, longest: int, stride: int) -> cbow.WindowBlock:
     return cbow.WindowBlock(
         contexts=np.zeros(2 * window + 1, np.int64),
         hidden=aligned_zeros(stride),
-        error=aligned_zeros(stride),
         steps=aligned_zeros(longest + cbow.NODES),
         looked_up=aligned_zeros(cbow.NODES),
         signs=aligned_zeros(cbow.NODES),
