@@ -1,7 +1,7 @@
 """Scoring words after their histories by the tree of hierarchical softmax.
 
 With a history of m words behind a place, nearest first, h = sum over d of weights[m - 1, d] vectors[history[d]], and the word's probability
-is the product over its path of sigma(s_n <h, nodes[n]>).
+is e^before times the product over its path of sigma(s_n <h, nodes[n]>).
 
 | name    | dtype   | shape | holds |
 |---------|---------|-------|-------|
@@ -11,6 +11,7 @@ is the product over its path of sigma(s_n <h, nodes[n]>).
 | vectors | float32 | (V, D) | of the words |
 | nodes   | float32 | (n, D) | of the inner nodes |
 | path_offsets, path_nodes, path_codes | int64, int32, uint8 | (V+1,), (L,), (L,) | see HuffmanTree |
+| before  | float64 | (V,)  | logarithm of what a word's path is multiplied by, see `WordTree` |
 | weights | float64 | (W, W) | row m - 1: what each word of a history of m counts, nearest first |
 | out     | float64 | (T - skip S,) | natural logarithms |
 """
@@ -52,7 +53,7 @@ def dot(row, hidden):
 
 
 @kernel
-def score_segments(stream, offsets, low, high, skip, vectors, nodes, path_offsets, path_nodes, path_codes, weights, hidden, out):
+def score_segments(stream, offsets, low, high, skip, vectors, nodes, path_offsets, path_nodes, path_codes, before, weights, hidden, out):
     """Score the tokens of the segments [low, high). hidden: float64 (D,) of scratch."""
     for segment in range(low, high):
         first = offsets[segment]
@@ -60,7 +61,7 @@ def score_segments(stream, offsets, low, high, skip, vectors, nodes, path_offset
         for place in range(first + skip, offsets[segment + 1]):
             mix_history(stream, first, place, vectors, weights, hidden)
             word = stream[place]
-            total = 0.0
+            total = before[word]
             for i in range(path_offsets[word], path_offsets[word + 1]):
                 x = dot(nodes[path_nodes[i]], hidden)
                 if path_codes[i] == 1:

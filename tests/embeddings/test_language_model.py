@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,20 @@ def test_follows_the_protocol(model: EmbeddingLanguageModel) -> None:
 
 
 def by_definition(model: EmbeddingLanguageModel, history: list[int], word: int) -> float:
-    """log p(word | history), nearest last, by the equation of the module's text."""
+    """log p(word | history), nearest last, by the equations of language_model.py and word_tree.py."""
+    counts, share = model.tree_.counts, model.tree_.unseen_share
     ids = [i for i in range(len(model.vocabulary)) if i != model.vocabulary.BOS]
-    order = sorted(ids, key=lambda i: -model.counts_[i])
+    unseen = [i for i in ids if counts[i] == 0]
+    if word in unseen:
+        return math.log(share / len(unseen))
+    order = sorted((i for i in ids if counts[i] > 0), key=lambda i: -counts[i])
     reach = min(len(history), model.window)
     hidden = np.zeros(model.dim)
     for d in range(reach):
         hidden += model.weights_[reach - 1, d] * model.input_[history[-1 - d]].astype(float)
     scores = (model.nodes_.astype(float) @ hidden).tolist()
-    return huffman_twin.word_log_probabilities([int(model.counts_[i]) for i in order], scores)[order.index(word)]
+    within = huffman_twin.word_log_probabilities([int(counts[i]) for i in order], scores)[order.index(word)]
+    return within + (math.log(1 - share) if unseen else 0.0)
 
 
 def test_scores_are_the_defined_probabilities(model: EmbeddingLanguageModel) -> None:
@@ -92,10 +98,26 @@ def test_probabilities_sum_to_one_and_agree_with_scores(model: EmbeddingLanguage
     np.testing.assert_array_equal(state, model.initial_state(2))  # behind </s> a sentence begins
 
 
+def test_words_that_the_text_lacks_share_what_held_out_text_gives_them() -> None:
+    known = as_corpus(TEXT + "\n" + " ".join(f"new{i}" for i in range(3000)), TextOptions()).vocabulary
+    held_out = "the cat sat new5\na dog new5 ran\nthe old new7\n"  # 11 words and 3 ends, 3 of these 14 events unseen
+    model = EmbeddingLanguageModel(dim=8, window=2, threads=1, epochs=2).fit(TEXT, held_out=held_out, vocabulary=known)
+    share = 3.5 / 15
+    assert model.tree_.unseen_share == pytest.approx(share)
+    rows = np.exp(model.log_probs(model.initial_state()))
+    assert rows.sum() == pytest.approx(1, abs=1e-9)
+    assert rows[0, known.id("new5")] == pytest.approx(share / 3001)  # and `<unk>`
+    by_hand = [by_definition(model, [known.BOS, known.id("the")], known.id(word)) for word in ("cat", "new9")]
+    scored = [model.score([["the", word]]).log_probabilities[1] for word in ("cat", "new9")]
+    np.testing.assert_allclose(scored, by_hand, rtol=1e-9)
+    alone = EmbeddingLanguageModel(dim=8, window=2, threads=1, epochs=1).fit("a b a b a c d")
+    assert alone.tree_.unseen_share == pytest.approx((3 + 0.5) / (8 + 1))  # of 8 events c, d and </s> are of words seen once
+
+
 def test_learns_what_follows_what(model: EmbeddingLanguageModel) -> None:
     held_out = as_corpus(generated(100, 1), model.text_options)
     events = model.score(held_out)
-    counts = np.maximum(model.counts_.astype(float), 1)
+    counts = np.maximum(model.tree_.counts.astype(float), 1)
     unigram = np.log(counts / (counts.sum() - counts[model.vocabulary.BOS]))[events.token_ids]
     assert events.log_probabilities.mean() > unigram.mean() + 0.2
 
@@ -180,6 +202,12 @@ def test_damaged_files(model: EmbeddingLanguageModel, tmp_path: Path) -> None:
         write_container(tmp_path / "bad.lm", stored.kind, stored.metadata, tensors)
         with pytest.raises(FormatError, match=r"bad.lm: .*damaged"):
             lmkit.load(tmp_path / "bad.lm")
+    for share in (None, 0, 1.0, -0.5):
+        tensors = {key: np.array(stored[key]) for key in stored}
+        write_container(tmp_path / "bad.lm", stored.kind, {**stored.metadata, "unseen_share": share}, tensors)
+        if share != 0 or not model.tree_.counts[[0, 2]].all():
+            with pytest.raises(FormatError, match=r"bad.lm: .*damaged"):
+                lmkit.load(tmp_path / "bad.lm")
 
 
 def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
