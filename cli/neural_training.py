@@ -16,6 +16,7 @@ from lmkit_cli import options, output, reading
 
 if TYPE_CHECKING:
     from lmkit.neural.language_model import NeuralLanguageModel
+    from lmkit.neural.presets import Preset
     from lmkit.neural.recipe import Recipe
     from lmkit.text.corpus import EncodedCorpus
     from lmkit.text.options import TextOptions
@@ -155,9 +156,12 @@ class TrainingOptions:
     seed: options.Seed = None
     threads: options.Threads = None
 
-    def reading(self, spec: str, unit: str | None = None) -> TextOptions | None:
-        """How the corpus is read. unit : what a token is where neither it nor a tokenizer was typed."""
-        return reading.typed_options(spec, self, unit if self.unit is None and self.tokenizer is None else self.unit)
+    def reading(self, spec: str, preset: Preset | None = None) -> TextOptions | None:
+        """How the corpus is read: as the preset was made for where neither a unit nor a tokenizer was typed."""
+        if preset is None or preset.unit == "word" or self.unit is not None or self.tokenizer is not None:
+            return reading.typed_options(spec, self, self.unit)
+        typed = dataclasses.replace(self, no_sentence_boundaries=True) if preset.is_continuous and self.sentences is None else self
+        return reading.typed_options(spec, typed, preset.unit)
 
 
 def change_recipe(recipe: Recipe, typed: TrainingOptions, **given: Any) -> Recipe:
@@ -212,12 +216,12 @@ def train(
     target: Path,
     typed: TrainingOptions,
     *,
-    unit: str | None = None,
+    preset: Preset | None = None,
     start_from: NeuralLanguageModel | None = None,
 ) -> None:
     """Read the texts, train, save, and say how it went.
 
-    make : the class of the model. unit : see `TrainingOptions.reading`. start_from : of `model_to_start_from`.
+    make : the class of the model. preset : see `TrainingOptions.reading`. start_from : of `model_to_start_from`.
     """
     import lmkit_corpora
     from lmkit.neural.trainer import JsonLinesLog
@@ -228,7 +232,7 @@ def train(
         recipe,
         min_count=typed.min_count,
         max_vocabulary_size=typed.vocab_size,
-        reading=typed.reading(spec, unit) if start_from is None else start_from.text_options,
+        reading=typed.reading(spec, preset) if start_from is None else start_from.text_options,
         seed=typed.seed or 0,
         threads=typed.threads,
     )

@@ -43,7 +43,7 @@ def command(
         str | None,
         typer.Option(
             help="Begin from a known recipe: zaremba-small, zaremba-medium, zaremba-large, tied-200, tied-512, fast-cpu, regularised-512, "
-            "char-shakespeare; other options change it.",
+            "char-shakespeare (one text, by characters); other options change it.",
             show_default="none",
         ),
     ] = None,
@@ -137,5 +137,4 @@ def command(
     )
     spec = corpus if corpus is not None else lmkit_corpora.default_corpus()
     target = out if out is not None else reading.MODELS_FOLDER / f"{shape.cell}-{reading.corpus_label(spec)}.lm"
-    unit = None if begun is None or begun.unit == "word" else begun.unit
-    training.train(RecurrentLanguageModel, shape, recipe, spec, target, shared, unit=unit, start_from=source)
+    training.train(RecurrentLanguageModel, shape, recipe, spec, target, shared, preset=begun, start_from=source)

@@ -23,12 +23,14 @@ class Preset:
     ----------
     source : where the recipe comes from.
     unit : "word", "char" or "byte", what it was made for.
+    is_continuous : whether it was made for one text without sentence ends.
     """
 
     source: str
     architecture: Architecture
     recipe: Recipe
     unit: str = "word"
+    is_continuous: bool = False
 
 
 def _zaremba(hidden: int, scale: float, steps: int, clip: float, epochs: int, hold: int, decay: float, dropout: float) -> Preset:
@@ -96,6 +98,7 @@ PRESETS: dict[str, Preset] = {
         Architecture(layers=1, hidden=512, embedding=64, dropout=Dropout(output=0.4, recurrent=0.35, variational=True)),
         Recipe(batch=16, steps=64, epochs=14),
         unit="char",
+        is_continuous=True,
     ),
 }
 

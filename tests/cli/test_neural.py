@@ -113,6 +113,16 @@ def test_presets_can_be_changed(run, text: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "tokenizer", "sentences"),
+    [([], "characters", "none"), (["--sentences", "line"], "characters", "line"), (["--unit", "byte"], "bytes", "line")],
+)
+def test_a_preset_reads_what_it_was_made_for(run, text: Path, tmp_path: Path, typed: list[str], tokenizer: str, sentences: str) -> None:
+    words = ["train-rnn", text, "--preset", "char-shakespeare", "--hidden", 8, "--epochs", 1, "--out", tmp_path / "m.lm", "--json", *typed]
+    found = run(*words).json["text"]
+    assert (found["tokenizer"], found["sentences"]) == (tokenizer, sentences)
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--learning-rate", "0"], "--learning-rate must be a finite number above 0, not 0.0."),
