@@ -36,8 +36,10 @@ def command(
     tokenizer: options.Tokenizer = None,
     sentences: options.SentencesOption = None,
     no_sentence_boundaries: options.NoBoundaries = False,
+    blank_lines: options.BlankLinesOption = None,
     lowercase: options.Lowercase = None,
     fold_numbers: options.FoldNumbers = None,
+    normalization: options.NormalizationOption = None,
     encoding: options.Encoding = None,
     split: options.Split = None,
     json: options.Json = False,
@@ -67,8 +69,10 @@ def command(
         no_sentence_boundaries=no_sentence_boundaries,
         tokenizer=tokenizer,
         sentences=sentences,
+        blank_lines=blank_lines,
         lowercase=lowercase,
         fold_numbers=fold_numbers,
+        normalization=normalization,
         encoding=encoding,
     )
     encoded = lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, split, "train"), options=text_options)

@@ -220,22 +220,23 @@ def _corpus(numberer: Any, options: TextOptions, name: str, notes: tuple[str, ..
 def describe_sightings(sightings: dict[str, Any], document_names: Sequence[str], unit: str) -> tuple[str, ...]:
     """Sentences about literal specials and blank lines. unit: what the sightings' line numbers count."""
 
-    def first(seen: Any) -> str:
-        where = f"first in {unit} {seen.line:,}"
-        return where + (f" of {document_names[seen.document]}" if len(document_names) > 1 else "")
+    def where(seen: Any) -> str:
+        place = f"first in {unit} {seen.line:,}" if seen.count > 1 else f"in {unit} {seen.line:,}"
+        return place + (f" of {document_names[seen.document]}" if len(document_names) > 1 else "")
 
     notes = []
     seen = sightings.get("boundary")
     if seen and seen.count:
-        notes.append(f"{seen.count:,} literal <s> or </s> were left out, as lmplz --skip_symbols does ({first(seen)}).")
+        were = "was" if seen.count == 1 else "were"
+        notes.append(f"{seen.count:,} literal <s> or </s> {were} left out, as lmplz --skip_symbols does ({where(seen)}).")
     seen = sightings.get("unknown")
     if seen and seen.count:
-        notes.append(f"{seen.count:,} literal <unk> are read as the unknown word ({first(seen)}).")
+        are = "is" if seen.count == 1 else "are"
+        notes.append(f"{seen.count:,} literal <unk> {are} read as the unknown word ({where(seen)}).")
     seen = sightings.get("blank")
     if seen and seen.count:
-        notes.append(
-            f"{seen.count:,} blank lines count as empty sentences, as in KenLM ({first(seen)}); --blank-lines drop leaves them out."
-        )
+        lines = "blank line counts as an empty sentence" if seen.count == 1 else "blank lines count as empty sentences"
+        notes.append(f"{seen.count:,} {lines}, as in KenLM ({where(seen)}); --blank-lines drop leaves out what is blank.")
     return tuple(notes)
 
 

@@ -509,8 +509,8 @@ def test_notes_of_a_stream(model: Path) -> None:
         [sys.executable, "-m", "lmkit_cli", "perplexity", str(model), "-"], input="the cat\n\nthe <unk>\n", capture_output=True, text=True
     )
     assert "1 literal <unk>" in done.stderr
-    assert "first in line 3" in done.stderr
-    assert "1 blank lines" in done.stderr
+    assert "(in line 3)" in done.stderr
+    assert "1 blank line counts" in done.stderr
 
 
 def test_ctrl_c_while_the_program_loads() -> None:
@@ -546,3 +546,15 @@ def test_a_word_of_thousands_of_characters_stays_within_tables(run, tmp_path: Pa
     assert len(run("train-ngram", tmp_path / "long.txt", "-o", 2, "--out", tmp_path / "m.lm").err) < 1000
     assert "(5,000 characters)" in run("predict", tmp_path / "m.lm").out
     assert len(run("perplexity", tmp_path / "m.lm", tmp_path / "long.txt", "--per-word").out) < 2000
+
+
+def test_counts_of_a_text_read_otherwise(run, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("a caf\u00e9\n\nA cafe\u0301 12\n", encoding="utf-8")
+    plain = run("count", path, "--order", 1).out.splitlines()
+    assert "<s>\t3" in plain
+    assert {"caf\u00e9\t1", "cafe\u0301\t1"} <= set(plain)
+    other = run(
+        "count", path, "--order", 1, "--blank-lines", "drop", "--normalization", "NFC", "--lowercase", "--fold-numbers"
+    ).out.splitlines()
+    assert set(other) == {"<s>\t2", "</s>\t2", "a\t2", "caf\u00e9\t2", "N\t1"}

@@ -167,7 +167,7 @@ def test_notes_name_the_document(tmp_path: Path) -> None:
     (tmp_path / "1.txt").write_text("a\nb\n")
     (tmp_path / "2.txt").write_text("c\nd <s>\n")
     (note,) = as_corpus(tmp_path).notes
-    assert f"first in line 2 of {tmp_path / '2.txt'})" in note
+    assert f"(in line 2 of {tmp_path / '2.txt'})" in note
 
 
 @pytest.mark.parametrize("tokenizer", ["characters", "bytes"])
