@@ -29,7 +29,11 @@ def command(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            "--learning-rate", "-alpha", "-lr", help="At first; it falls linearly.", show_default="0.025 for skip-gram, 0.05 for CBOW"
+            "--learning-rate",
+            "-alpha",
+            "-lr",
+            help="At first; it falls linearly.",
+            show_default="0.025 for skip-gram (0.03 with hs), 0.05 for CBOW",
         ),
     ] = None,
     sample: training.Sample = 1e-3,

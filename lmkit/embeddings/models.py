@@ -34,7 +34,8 @@ class Word2Vec(Estimator):
     window : words on either side of a word that count as its context, at most.
     negative : noise words drawn for a prediction; only for "ns".
     epochs : passes over the text.
-    learning_rate : at first; it falls linearly. None takes the variant's: 0.025 for skip-gram, 0.05 for CBOW.
+    learning_rate : at first; it falls linearly. None takes the variant's: 0.025 for skip-gram, 0.03 for
+        skip-gram along a tree, 0.05 for CBOW.
     sample : frequent words are left out at random, those the more that make up more than about this share of the text; 0 leaves none out.
     min_count : words seen less often get no vector.
     max_vocabulary_size : so many vectors at most, for the most frequent words; None for all.
@@ -177,7 +178,6 @@ class Word2Vec(Estimator):
         owner = type(self).__name__
         check_choice(owner, "model", self.model, MODELS)
         check_choice(owner, "loss", self.loss, LOSSES)
-        default = variant.skipgram_rate if self.model == "skipgram" else variant.cbow_rate
         return Settings(
             self.model,
             self.loss,
@@ -185,7 +185,7 @@ class Word2Vec(Estimator):
             self.window,
             self.negative,
             self.epochs,
-            default if self.learning_rate is None else self.learning_rate,
+            variant.learning_rate(self.model, self.loss) if self.learning_rate is None else self.learning_rate,
             self.sample,
             self.seed,
             (os.cpu_count() or 1) if self.threads is None else self.threads,

@@ -65,10 +65,13 @@ class Variant:
     Attributes
     ----------
     name : for people and model cards.
-    share_negatives : draw one set of negatives for all words of a window (skip-gram; CBOW has but one prediction a window).
+    share_negatives : draw one set of negatives for all words of a window (skip-gram; CBOW has but one prediction a window). With
+        hierarchical softmax: take the steps of a window's words at once, not each from where the one before it led.
     direction : what skip-gram predicts: "context-in" predicts the centre from each context word, "centre-in" each context word from the
         centre.
     skipgram_rate, cbow_rate : learning rates where none is given.
+    tree_rate : that of skip-gram along a tree where a window's words are trained at once (share_negatives); at skipgram_rate the vectors
+        would know a little less than those of words trained one by one.
     final_rate : the learning rate falls linearly to this...
     rate_floor : ...but never below this share of the first one.
     rate_every : it changes after so many tokens.
@@ -92,6 +95,7 @@ class Variant:
     direction: str = "context-in"
     skipgram_rate: float = 0.025
     cbow_rate: float = 0.05
+    tree_rate: float = 0.03
     final_rate: float = 0.0
     rate_floor: float = 1e-4
     rate_every: int = 1
@@ -111,7 +115,7 @@ class Variant:
         check_choice("Variant", "subsampling", self.subsampling, ("word2vec", "gensim", "fasttext"))
         check_choice("Variant", "noise_collision", self.noise_collision, ("redraw", "skip"))
         check_choice("Variant", "end_of_sentence", self.end_of_sentence, ("absent", "word", "row"))
-        for rate in ("skipgram_rate", "cbow_rate", "init_range"):
+        for rate in ("skipgram_rate", "cbow_rate", "tree_rate", "init_range"):
             check_float("Variant", rate, getattr(self, rate), minimum=0, open_minimum=True)
         check_float("Variant", "final_rate", self.final_rate, minimum=0)
         check_float("Variant", "rate_floor", self.rate_floor, minimum=0, maximum=1)
@@ -122,6 +126,12 @@ class Variant:
                 "The 'share_negatives' parameter of Variant must be False where direction is 'centre-in', the sigmoid a table or "
                 "collisions are skipped. Got True instead."
             )
+
+    def learning_rate(self, model: str, loss: str) -> float:
+        """The rate to begin with where none is given."""
+        if model == "cbow":
+            return self.cbow_rate
+        return self.tree_rate if loss == "hs" and self.share_negatives else self.skipgram_rate
 
     def replace(self, **changes: Any) -> Variant:
         """A copy with some choices changed."""

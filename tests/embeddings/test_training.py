@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from reference import embedding_twin as twin
 
-from lmkit.embeddings import SentenceCap, Sigmoid, Variant, Word2Vec
+from lmkit.embeddings import FastText, SentenceCap, Sigmoid, Variant, Word2Vec
 from lmkit.embeddings.presets import FASTTEXT, GENSIM, WORD2VEC
 from lmkit.embeddings.training import _kernels_windows as windows
 from lmkit.embeddings.training.objective import Parameters, Stretch, make_objective
@@ -182,6 +182,15 @@ def test_fasttext_counts_the_end_of_sentence() -> None:
     assert row == text.rows.end_row
     assert text.rows.counts[row] == np.count_nonzero(np.diff(corpus().sentence_offsets))
     assert (np.diff(text.rows.counts) <= 0).all()
+
+
+def test_default_learning_rates() -> None:
+    def rate(**parameters: Any) -> float:
+        return Word2Vec(**parameters).settings().learning_rate
+
+    assert (rate(), rate(model="cbow"), rate(loss="hs"), rate(model="cbow", loss="hs")) == (0.025, 0.05, 0.03, 0.05)
+    assert [rate(loss="hs", compat=name) for name in ("word2vec", "gensim", "fasttext")] == [0.025, 0.025, 0.05]
+    assert FastText(loss="hs").settings().learning_rate == 0.05
 
 
 def test_learning_rate_falls_in_steps_to_its_floor() -> None:
