@@ -43,7 +43,6 @@ _DTYPES = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _PADDING = "__padding__"
-_WRITE_BLOCK = 1 << 26
 
 
 class Container(Mapping[str, np.ndarray]):
@@ -158,8 +157,8 @@ class ContainerWriter:
         low, high = self._entries[name]["data_offsets"]
         if start + flat.size > high - low:
             raise ValueError(f"a piece of {name!r} runs over its end")
-        for at in range(0, flat.size, _WRITE_BLOCK):
-            self._write_at(memoryview(flat[at : at + _WRITE_BLOCK]), self._data_start + low + start + at)
+        for at in range(0, flat.size, _files.WRITE_BLOCK):
+            self._write_at(memoryview(flat[at : at + _files.WRITE_BLOCK]), self._data_start + low + start + at)
 
     def finish(self, metadata: Mapping[str, Any]) -> None:
         """Write the header. Where it needs more or less room than was kept for it, the tensors are moved. Raises OSError."""
@@ -197,11 +196,11 @@ class ContainerWriter:
             data, position = data[written:], position + written
 
     def _move_data(self, data_start: int) -> None:
-        pieces = range(0, self._size, _WRITE_BLOCK)
+        pieces = range(0, self._size, _files.WRITE_BLOCK)
         with open(self._file.fileno(), "rb", closefd=False) as source:
             for at in reversed(pieces) if data_start > self._data_start else pieces:
                 source.seek(self._data_start + at)
-                self._write_at(memoryview(source.read(min(_WRITE_BLOCK, self._size - at))), data_start + at)
+                self._write_at(memoryview(source.read(min(_files.WRITE_BLOCK, self._size - at))), data_start + at)
         self._data_start = data_start
 
 

@@ -11,6 +11,10 @@ from pathlib import Path
 from lmkit import paths
 from lmkit.errors import OutputError
 
+WRITE_BLOCK = 1 << 16
+"""Bytes of a large file that are best written at a time. Linux keeps what one call writes in as large pages as it can find, and a virtual
+machine may have to get those from its host: a GB took 0.3 seconds in calls of 64 KB, and up to 1.8 in calls of 4 MB."""
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:

@@ -80,11 +80,19 @@ def peak_memory() -> int:
         return 1 << 27
 
 
+class PrivateMemory(mmap.mmap):
+    """So many bytes, zeros at first, of no file, so that `let_go` leaves them alone. They are in small pages; NumPy asks for large ones."""
+
+    def __new__(cls, size: int) -> PrivateMemory:
+        flags: dict[str, Any] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+        return super().__new__(cls, -1, max(size, 1), **flags)
+
+
 def let_go(*arrays: np.ndarray | None) -> None:
     """Take arrays that are mapped from files out of this process's memory until they are used again; other arrays stay as they are."""
     for array in arrays:
         mapped = _mapping_of(array)
-        if mapped is not None and hasattr(mapped, "madvise"):
+        if mapped is not None and hasattr(mapped, "madvise") and not isinstance(mapped, PrivateMemory):
             mapped.madvise(mmap.MADV_DONTNEED)  # the mappings are shared: changed pages stay in the system's cache
 
 

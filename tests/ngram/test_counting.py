@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.ngram_twin import raw_counts
 
+from lmkit._memory import let_go
 from lmkit.errors import OutputError
 from lmkit.ngram.counting import _kernels_records
 from lmkit.ngram.counting import counts as counting
@@ -198,6 +199,43 @@ def test_a_pool_gives_memory_out_again_once_no_view_of_it_is_left() -> None:
     assert [part.ctypes.data - address for part in parts] == [0, POOL_UNIT, 2 * POOL_UNIT]
     del parts[1], parts[0]  # neighbours are joined
     assert pool.take(2 * count, np.dtype(np.uint32)).ctypes.data == address
+
+
+def test_a_pool_takes_over_what_was_collected() -> None:
+    workspace = Workspace(reuse=True)
+    collector = workspace.collector(np.uint32, POOL_UNIT)
+    piece = np.arange(POOL_UNIT // 3, dtype=np.uint32)
+    collector.append(piece)
+    collected = collector.finish()
+    np.testing.assert_array_equal(collected, piece)
+    address = collected.ctypes.data
+    elsewhere = workspace.empty(len(piece), np.uint32)
+    assert not np.may_share_memory(collected, elsewhere)
+    del collected
+    assert workspace.empty(len(piece), np.int32).ctypes.data == address
+
+
+def test_letting_go_leaves_memory_of_no_file_alone() -> None:
+    collector = Workspace().collector(np.int32, 5000)
+    collector.append(np.ones(5000, np.int32))
+    let_go(collector.finish())
+    assert collector.finish().all()
+
+
+def test_left_neighbours_are_the_same_whether_they_are_counted_while_suffixes_are_found_or_afterwards() -> None:
+    ids, offsets = zipf_text(5000, 40, 3)
+    counts = count_ngrams(ids, offsets, 40, 4)
+    along_the_way = 0
+    for order in range(1, 4):
+        extensions = np.zeros(len(counts.levels[order - 1]), np.int32)
+        if counts.levels[order].count_suffixes(extensions):
+            along_the_way += 1
+            np.testing.assert_array_equal(extensions, np.bincount(counts.levels[order].suffixes, minlength=len(extensions)))
+        assert not counts.levels[order].count_suffixes(extensions)  # they are known by now
+    assert along_the_way
+    again = count_ngrams(ids, offsets, 40, 4)
+    for order in range(1, 5):
+        np.testing.assert_array_equal(counts.adjusted_counts(order), again.adjusted_counts(order))
 
 
 def test_counts_that_are_not_asked_for_are_left_out_behind_sentence_starts() -> None:

@@ -92,11 +92,13 @@ def group_by_suffix(suffixes, borders, contexts):
 
 
 @kernel
-def link_groups(start, stop, borders, contexts, first_child, words, first_child_below, words_below, places, suffixes):
+def link_groups(start, stop, borders, contexts, first_child, words, first_child_below, words_below, places, suffixes, extensions):
     """As `link_children`, for the contexts whose own suffix lies in start..stop, in the order of `group_by_suffix`.
 
     Where many contexts have one suffix, and that has many children, each child is looked up in a table. `places`: (V,), scratch.
+    `extensions`: as for `count_extensions`, counted along the way; or empty.
     """
+    count = len(extensions) > 0
     for suffix in range(start, stop):
         begin, end = np.int64(first_child_below[suffix]), np.int64(first_child_below[suffix + 1])
         by_table = end - begin > _NEARBY // 2
@@ -112,7 +114,10 @@ def link_groups(start, stop, borders, contexts, first_child, words, first_child_
             low, high = np.int64(first_child[contexts[i]]), np.int64(first_child[contexts[i] + 1])
             if by_table:
                 for ngram in range(low, high):
-                    suffixes[ngram] = places[words[ngram]]
+                    place = np.int64(places[words[ngram]])
+                    suffixes[ngram] = place
+                    if count:
+                        extensions[place] += 1
                 continue
             at = begin
             for ngram in range(low, high):
@@ -121,6 +126,8 @@ def link_groups(start, stop, borders, contexts, first_child, words, first_child_
                     at -= place
                     place = place_in_line(words_below, at, words[ngram])
                 suffixes[ngram] = at + place
+                if count:
+                    extensions[at + place] += 1
                 at += place + 1
 
 

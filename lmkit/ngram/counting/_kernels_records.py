@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit._jit import kernel
+from lmkit._jit import inlined, kernel
 from lmkit.numeric._kernels_bits import leading_zeros
 
 _DIGIT_BITS = 11  # 2048 write streams still fit the first-level cache
@@ -37,15 +37,14 @@ def count_words(ids, counts):
         counts[word] += 1
 
 
-@kernel
+@inlined
 def find_part(key, first, last, lower_keys):
-    """The partition among first..last whose range holds the key."""
-    while first < last:
-        middle = (first + last + 1) >> 1
-        if key < lower_keys[middle]:
-            last = middle - 1
-        else:
-            first = middle
+    """The partition among first..last whose range holds the key. No branch depends on the key: it would be mispredicted."""
+    size = last - first + 1
+    while size > 1:
+        half = size >> 1
+        first += half * (lower_keys[first + half] <= key)
+        size -= half
     return first
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import threading
 from collections.abc import Callable
 
@@ -20,6 +19,10 @@ NARROW_LIMIT = 2**31
 """From so many positions on, counts and indices of n-grams take 64 bits."""
 _GROUPED_FROM = 2
 """From so many contexts a suffix on they are grouped by it, which costs a pass over them at random."""
+
+
+_Link = Callable[["np.ndarray | None"], tuple[np.ndarray, bool]]
+"""Finds a level's suffixes; counts them, if it can do so along the way, in an array, if it gets one, and says whether it did."""
 
 
 @dataclasses.dataclass
@@ -42,21 +45,30 @@ class Level:
     def __len__(self) -> int:
         return len(self.words)
 
+    def count_suffixes(self, extensions: np.ndarray) -> bool:
+        """extensions[s] += the number of these n-grams with suffix s, if that costs nothing extra. Returns whether it was done."""
+        return False
+
 
 class _UnlinkedLevel(Level):
     """A level whose suffixes are found when they are first asked for: by then memory of the levels below may be free again."""
 
-    def __init__(self, words: np.ndarray, counts: np.ndarray, first_child: np.ndarray | None, link: Callable[[], np.ndarray]) -> None:
+    def __init__(self, words: np.ndarray, counts: np.ndarray, first_child: np.ndarray | None, link: _Link) -> None:
         self.words, self.counts, self.first_child = words, counts, first_child
-        self._link: Callable[[], np.ndarray] | None = link
+        self._link: _Link | None = link
         self._lock = threading.Lock()
 
     @property
     def suffixes(self) -> np.ndarray:  # type: ignore[override]
+        self.count_suffixes(None)
+        return self._suffixes
+
+    def count_suffixes(self, extensions: np.ndarray | None) -> bool:
+        counted = False
         with self._lock:
             if self._link is not None:
-                self._suffixes, self._link = self._link(), None
-        return self._suffixes
+                (self._suffixes, counted), self._link = self._link(extensions), None
+        return counted
 
 
 @dataclasses.dataclass
@@ -140,14 +152,10 @@ class NgramCounts:
         return adjusted
 
     def _count_left_neighbours(self, order: int, adjusted: np.ndarray) -> None:
-        suffixes, workspace = self.levels[order].suffixes, self.workspace
-        bands = workspace.bands(len(adjusted), adjusted.itemsize)
-        if len(bands) == 1:  # each thread counts for one stretch of them, so that no two meet
-            borders = np.linspace(0, len(adjusted), workspace.threads + 1).astype(np.int64).tolist()
-            workspace.run(lambda band: kernels.count_extensions(suffixes, *band, adjusted), itertools.pairwise(borders))
-            workspace.drop(suffixes)
+        if self.levels[order].count_suffixes(adjusted):
             return
-        for band in bands:
+        suffixes, workspace = self.levels[order].suffixes, self.workspace
+        for band in workspace.bands(len(adjusted), adjusted.itemsize):
             for low, high in workspace.blocks(len(suffixes)):
                 kernels.count_extensions(suffixes[low:high], *band, adjusted)
                 workspace.drop(suffixes)
@@ -270,14 +278,19 @@ class _Builder:
         return levels
 
 
-def _find_suffixes(words: np.ndarray, contexts: Level, below: Level, workspace: Workspace, wide: bool) -> np.ndarray:
-    """The suffixes of the n-grams of an order from 3 on. `words` are theirs; `contexts` and `below` the levels one and two orders below."""
+def _find_suffixes(
+    words: np.ndarray, contexts: Level, below: Level, workspace: Workspace, wide: bool, extensions: np.ndarray | None
+) -> tuple[np.ndarray, bool]:
+    """The suffixes of the n-grams of an order from 3 on, and whether they were counted in `extensions`.
+
+    `words` are those of these n-grams; `contexts` and `below` the levels one and two orders below.
+    """
     assert contexts.first_child is not None
     assert below.first_child is not None
     suffixes = workspace.empty(len(words), np.int64 if wide else np.uint32)
     if len(contexts) >= _GROUPED_FROM * len(below) and len(workspace.bands(len(words), words.itemsize)) == 1:
-        _find_suffixes_in_groups(words, contexts, below, suffixes, workspace)
-        return suffixes
+        _find_suffixes_in_groups(words, contexts, below, suffixes, workspace, extensions)
+        return suffixes, extensions is not None
     fixed = (contexts.first_child, contexts.suffixes, words, below.first_child, contexts.words, suffixes)
     blocks = workspace.blocks_by_children(contexts.first_child)
     for band in workspace.bands_by_children(below.first_child):
@@ -288,10 +301,12 @@ def _find_suffixes(words: np.ndarray, contexts: Level, below: Level, workspace: 
 
         workspace.run(link, blocks)
         workspace.drop(*fixed)
-    return suffixes
+    return suffixes, False
 
 
-def _find_suffixes_in_groups(words: np.ndarray, contexts: Level, below: Level, suffixes: np.ndarray, workspace: Workspace) -> None:
+def _find_suffixes_in_groups(
+    words: np.ndarray, contexts: Level, below: Level, suffixes: np.ndarray, workspace: Workspace, extensions: np.ndarray | None
+) -> None:
     """Fill them in for all contexts with the same suffix at a time: a long list of children is then a table, for many questions."""
     assert contexts.first_child is not None
     assert below.first_child is not None
@@ -299,10 +314,11 @@ def _find_suffixes_in_groups(words: np.ndarray, contexts: Level, below: Level, s
     order = workspace.empty(len(contexts), contexts.first_child.dtype)
     vocabulary_size = int(contexts.words.max(initial=0)) + 1
     kernels.group_by_suffix(contexts.suffixes, borders, order)
+    count = np.empty(0, np.int64 if suffixes.dtype == np.int64 else np.int32) if extensions is None else extensions
 
     def link(block: tuple[int, int]) -> None:
         places = np.empty(vocabulary_size, suffixes.dtype)
-        kernels.link_groups(*block, borders, order, contexts.first_child, words, below.first_child, contexts.words, places, suffixes)
+        kernels.link_groups(*block, borders, order, contexts.first_child, words, below.first_child, contexts.words, places, suffixes, count)
 
     workspace.run(link, workspace.blocks_by_children(borders))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmkit.ngram.counting import _kernels_records as kernels
-from lmkit.ngram.counting.workspace import Scratch, Workspace
+from lmkit.ngram.counting.workspace import PooledScratch, Scratch, Workspace
 
 _SAMPLES = 64
 """Sampled records a partition, from which the borders within a frequent word are chosen."""
@@ -189,7 +189,7 @@ def sorted_chunks(text: Text, layout: Layout, plan: Plan, workspace: Workspace, 
             continue
         cursors = np.zeros_like(shares)
         cursors[:, low:high] = starts[:-1] + np.cumsum(shares[:, low:high], axis=0) - shares[:, low:high]
-        records = Scratch(int(starts[-1]) * layout.keys)
+        records = workspace.scratch(int(starts[-1]) * layout.keys)
         workspace.run(functools.partial(place, low=low, high=high, cursors=cursors, records=records.array), range(len(pieces)))
         yield from _chunks_of_group(records, starts, layout, workspace, wanted)
 
@@ -204,7 +204,9 @@ def _groups(sizes: np.ndarray, at_once: int) -> Iterator[tuple[int, int]]:
         low = high
 
 
-def _chunks_of_group(records: Scratch, starts: np.ndarray, layout: Layout, workspace: Workspace, wanted: Wanted) -> Iterator[Chunk]:
+def _chunks_of_group(
+    records: Scratch | PooledScratch, starts: np.ndarray, layout: Layout, workspace: Workspace, wanted: Wanted
+) -> Iterator[Chunk]:
     keys = layout.keys
     largest = int(np.diff(starts).max())
     sorters: queue.SimpleQueue[_Sorter] = queue.SimpleQueue()

@@ -113,7 +113,8 @@ class ArpaWriter:
         blocks = [(low, min(low + _ROWS, len(words))) for low in range(0, len(words), _ROWS)]
         for (low, high), printed in zip(blocks, self._workspace.map(print_block, blocks), strict=True):
             for buffer, used in printed:
-                self._file.write(memoryview(buffer[:used]))
+                for at in range(0, used, _files.WRITE_BLOCK):
+                    self._file.write(memoryview(buffer[at : min(at + _files.WRITE_BLOCK, used)]))
                 self._buffers.put(buffer)
             self._progress.advance(high - low)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -53,6 +54,7 @@ class NativeWriter:
         total, self._below = int(order_start[-1]), int(order_start[-2])
         self._node, self._leaf = (WIDE_NODE, WIDE_LEAF) if total >= backoff.NARROW_LIMIT else (NODE, LEAF)
         column = np.dtype(np.int64 if total >= backoff.NARROW_LIMIT else np.int32)
+        self._buffers: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()  # memory of records, one a thread
         self._landmarks = Landmarks.room_for(order_start)
         self._others = {"trie.order_start": order_start, **self._landmarks.tensors(), **vocabulary.to_tensors()}
         shapes = {
@@ -65,7 +67,17 @@ class NativeWriter:
         self._writer = ContainerWriter(file, KIND, metadata, shapes, header_multiple=HEADER_MULTIPLE)
 
     def records(self, start: int, stop: int) -> np.ndarray:
-        return np.zeros(stop - start, self._node if start < self._below else self._leaf)
+        record = self._node if start < self._below else self._leaf
+        size = (stop - start) * record.itemsize
+        try:
+            buffer = self._buffers.get_nowait()
+        except queue.Empty:
+            buffer = np.empty(0, np.uint8)
+        if len(buffer) < size:
+            buffer = np.empty(size, np.uint8)
+        if "unused" in (record.names or ()):
+            buffer[:size] = 0
+        return buffer[:size].view(record)
 
     def put(self, start: int, words: np.ndarray, records: np.ndarray) -> None:
         self._writer.write("trie.word", start * words.itemsize, words)
@@ -74,6 +86,8 @@ class NativeWriter:
             self._writer.write("trie.nodes", start * records.itemsize, records)
         else:
             self._writer.write("trie.leaves", (start - self._below) * records.itemsize, records)
+        assert records.base is not None  # they are those that `records` gave
+        self._buffers.put(records.base)
 
     def finish(self, metadata: dict[str, Any]) -> None:
         """Write what is left: the sentinel, the vocabulary and, last, the header, without which the file opens as nothing."""
