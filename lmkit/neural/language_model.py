@@ -331,7 +331,7 @@ class NeuralLanguageModel(Estimator, abc.ABC):
 
         self._check_fitted("network_")
         document = {
-            "architecture": self._shape.to_dict(),
+            "architecture": {**self._shape.to_dict(), "output": self.network_.output.to_dict()},  # with what defaults came to
             "excluded": list(self.excluded_),
             "text": self.text_options_.to_dict(),
             "vocabulary_hash": self.vocabulary_.hash,

@@ -378,7 +378,13 @@ def test_chosen_cutoffs_are_the_cheapest() -> None:
         return total
 
     chosen = cheapest_cutoffs(shares, 64)
-    assert cost(chosen) < min(cost([100]), cost([500]), cost([100, 700]), cost([50, 300, 1000]), cost([1999]))
+    assert len(chosen) == 1  # a second tail would have 4 dimensions
+    assert shares[: chosen[0]].sum() >= 0.8
+    assert cost(chosen) < min(cost([600]), cost([1000]), cost([1999]))
+    wide = cheapest_cutoffs(shares, 512)
+    assert len(wide) == 2  # of 128 and 32 dimensions; a third would have 8
+    assert shares[: wide[0]].sum() >= 0.8
+    assert cheapest_cutoffs(np.array([0.5, 0.5]), 64) == [1]
 
 
 @needs_torch

@@ -192,3 +192,12 @@ def test_pytorch_gives_the_same_log_probabilities(tmp_path: Path, cell: str, mod
     scores = torch.log_softmax(hidden @ tensors["decoder.weight"].T + tensors["decoder.bias"], -1)
     expected = scores[torch.arange(len(inputs)), torch.from_numpy(events.token_ids).long()].detach().numpy()
     np.testing.assert_allclose(events.log_probabilities, expected, atol=2e-5)
+
+
+def test_a_file_says_what_the_options_of_its_output_layer_came_to(tmp_path: Path) -> None:
+    """Cutoffs that were chosen by the counts: a file must not depend on how they are chosen when it is read."""
+    model = RecurrentLanguageModel(Architecture(layers=1, hidden=6, output="adaptive"), RECIPE, threads=1).fit(words(60))
+    model.save(tmp_path / "m.lm")
+    again = lmkit.load(tmp_path / "m.lm")
+    assert again.info()["architecture"]["output"] == {"name": "adaptive", "cutoffs": list(model.network_.output.cutoffs), "division": 4.0}
+    np.testing.assert_array_equal(again.score(words(9)).log_probabilities, model.score(words(9)).log_probabilities)

@@ -15,6 +15,9 @@ from lmkit.neural.interfaces import OutputRequest, Parameter, Workers
 from lmkit.neural.losses import _kernels_products, _kernels_softmax
 from lmkit.neural.losses.base import BaseOutput, pieces
 
+_HEAD_SHARE = 0.8  # of the text, at least, in the head, where cutoffs are chosen here
+_NARROWEST = 16  # dimensions of a second or third tail, at least
+
 
 class AdaptiveSoftmax(BaseOutput):
     """Frequent words in a head; rare ones in tails, each behind one entry of the head and a projection to fewer dimensions.
@@ -29,8 +32,8 @@ class AdaptiveSoftmax(BaseOutput):
 
     Parameters
     ----------
-    cutoffs : one, or several that rise, each above 0 and below the number of words that can be predicted; None for those of least expected
-        cost a token.
+    cutoffs : one, or several that rise, each above 0 and below the number of words that can be predicted; None for those of
+        `cheapest_cutoffs`.
     division : at least 1.
     """
 
@@ -189,9 +192,11 @@ class AdaptiveSoftmax(BaseOutput):
 
 
 def cheapest_cutoffs(shares: np.ndarray, hidden_size: int, division: float = 4.0, most_tails: int = 3) -> list[int]:
-    """The cutoffs, among 1 to `most_tails` on a logarithmic grid, of the fewest multiplications a token.
+    """The cutoffs, among 1 to `most_tails` on a logarithmic grid, of the fewest multiplications a token that do not cost much quality.
 
-    A token costs (head + tails) H, and where it lies in tail i, which its share of the text tells, h_i (H + size of the tail) more.
+    A token costs (head + tails) H, and where it lies in tail i, which its share of the text tells, h_i (H + size of the tail) more. By that
+    alone the head would hold a handful of words and the last tail have two or three dimensions. So the head holds at least `_HEAD_SHARE` of
+    the text, and tails behind the first have at least `_NARROWEST` dimensions.
 
     Parameters
     ----------
@@ -200,9 +205,12 @@ def cheapest_cutoffs(shares: np.ndarray, hidden_size: int, division: float = 4.0
     size = len(shares)
     grid = sorted({min(max(round(size ** (k / 24)), 1), size - 1) for k in range(25)})
     below = np.concatenate([[0.0], np.cumsum(shares)])
+    heads = [cutoff for cutoff in grid if below[cutoff] >= _HEAD_SHARE]
     best, chosen = np.inf, [grid[-1]]
     for tails in range(1, most_tails + 1):
-        for cutoffs in itertools.combinations(grid, tails):
+        if tails > 1 and hidden_size / division**tails < _NARROWEST:
+            break
+        for cutoffs in itertools.combinations(heads, tails):
             borders, cost = [*cutoffs, size], (cutoffs[0] + tails) * hidden_size
             for i in range(tails):
                 width = max(1, int(hidden_size / division ** (i + 1)))
