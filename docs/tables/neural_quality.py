@@ -1,15 +1,15 @@
 """The table "What they reach" of docs/neural-models.md: networks trained by one command each, their CPU minutes, and perplexities.
 
     python docs/tables/neural_quality.py --list
-    python docs/tables/neural_quality.py ptb-lstm-20 --texts ptb.train.txt ptb.valid.txt ptb.test.txt
+    python docs/tables/neural_quality.py ptb-lstm-400 --texts ptb.train.txt ptb.valid.txt ptb.test.txt
     python docs/tables/neural_quality.py ptb-lstm-512 --texts ... --pause 60        stop after 60 minutes; the same command goes on
     python docs/tables/neural_quality.py shakespeare-512 --texts first-90.txt last-10.txt
     python docs/tables/neural_quality.py --page                                    write the page anew from the stored results
 
 Recipes are chosen on the valid text; the test text is scored once, by the run that ends the training. Without a valid text nothing is
-validated and the last weights count. One thread. CPU seconds are those of
-the whole command, reading, compiling and validating included, added up over its pieces. Models go to the folder `models/quality`, results
-to docs/tables/neural_quality.json, and the table into the page between its comments `<!-- table: ... -->`.
+validated and the last weights count. One thread unless --threads says otherwise. CPU seconds are those of the whole command, reading,
+compiling and validating included, added up over its pieces. Models go to the folder `models/quality`, results to
+docs/tables/neural_quality.json, and the table into the page between its comments `<!-- table: ... -->`.
 """
 
 from __future__ import annotations
@@ -62,11 +62,10 @@ RUNS: dict[str, Run] = {
         "train-rnn --layers 1 --hidden 512 --tied --output sampled:samples=1024 --dropout-input 0.35 --dropout-output 0.5 "
         "--dropout-recurrent 0.25 --variational --batch 20 --steps 35 --epochs 24",
     ),
-    "ptb-lstm-650": Run(
+    "ptb-lstm-2x512": Run(
         PTB,
-        "LSTM 1x650, tied, 50 epochs",
-        "train-rnn --layers 1 --hidden 650 --tied --output sampled:samples=1024 --dropout-words 0.1 --dropout-input 0.45 "
-        "--dropout-output 0.55 --dropout-recurrent 0.4 --variational --batch 20 --steps 35 --epochs 50",
+        "LSTM 2x512, tied, 30 epochs",
+        "train-rnn --preset tied-512 --output sampled:samples=2048",
     ),
     "ptb-elman": Run(
         PTB,
@@ -104,7 +103,7 @@ RUNS: dict[str, Run] = {
 }
 
 
-def train(name: str, run: Run, texts: list[str], pause: float | None) -> dict[str, Any] | None:
+def train(name: str, run: Run, texts: list[str], pause: float | None, threads: int) -> dict[str, Any] | None:
     """Train, or go on; the row of the table, or None if there is more to do."""
     model, checkpoint, log = MODELS / f"{name}.lm", MODELS / f"{name}.lm.checkpoint", MODELS / f"{name}.json"
     MODELS.mkdir(parents=True, exist_ok=True)
@@ -112,7 +111,7 @@ def train(name: str, run: Run, texts: list[str], pause: float | None) -> dict[st
     if not model.exists():
         verb, *options = run.command.split()
         held_out = ["--valid", texts[1]] if len(texts) == 3 else []
-        command = [sys.executable, "-m", "lmkit_cli", verb, texts[0], *held_out, *options, "--seed", "1", "--threads", "1"]
+        command = [sys.executable, "-m", "lmkit_cli", verb, texts[0], *held_out, *options, "--seed", "1", "--threads", str(threads)]
         command += ["--out", str(model), "--log", str(MODELS / f"{name}.jsonl"), "--checkpoint-minutes", "2"]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         child = subprocess.Popen([*command, "--resume"] if checkpoint.exists() else command)
@@ -186,6 +185,7 @@ def main() -> None:
     parser.add_argument("name", nargs="?", choices=RUNS)
     parser.add_argument("--texts", nargs="+", metavar="TEXT", help="TRAIN VALID TEST, or TRAIN TEST")
     parser.add_argument("--pause", type=float, metavar="MINUTES")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
@@ -194,7 +194,7 @@ def main() -> None:
     if options.name:
         if not options.texts or not 2 <= len(options.texts) <= 3:
             parser.error("--texts TRAIN VALID TEST, or TRAIN TEST, are needed")
-        row = train(options.name, RUNS[options.name], options.texts, options.pause)
+        row = train(options.name, RUNS[options.name], options.texts, options.pause, options.threads)
         print("not done yet: the same command goes on" if row is None else row)
         if row:
             store(options.name, row)
