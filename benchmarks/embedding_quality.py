@@ -23,7 +23,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import lmkit_command, report, run_command
 
@@ -33,6 +33,9 @@ from lmkit.evaluation.analogy_sets import AnalogyTest, read_analogies
 from lmkit.evaluation.paired import Mean, compare_seeds
 from lmkit.evaluation.similarity import evaluate_similarity
 from lmkit.evaluation.similarity_sets import SimilarityTest, read_similarities
+
+if TYPE_CHECKING:
+    from lmkit.embeddings.vectors import WordVectors
 
 _FEWEST = 200  # questions that a model must know before an accuracy is stated
 Command = tuple[list[str], dict[str, str]]
@@ -219,7 +222,12 @@ def evaluated(options: argparse.Namespace, name: str, seed: int, tests: Sequence
 
     loaded = lmkit.load(f"{options.folder / name}-{seed}{PIPELINES[name].ending}")
     vectors = getattr(loaded, "vectors_", loaded)
-    figures: dict[str, Any] = {"cpu seconds": cost["cpu"]}
+    return {"cpu seconds": cost["cpu"], **figures_of(vectors, tests)}
+
+
+def figures_of(vectors: WordVectors, tests: Sequence[AnalogyTest | SimilarityTest]) -> dict[str, Any]:
+    """What vectors reach in every test; Spearman's rho is None where fewer than two pairs are known."""
+    figures: dict[str, Any] = {}
     for test in tests:
         if isinstance(test, SimilarityTest):
             result = evaluate_similarity(vectors, test)
