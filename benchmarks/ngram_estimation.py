@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--bounds", default="", help="lmkit's --memory: run it with each of these, too")
     options = parser.parse_args()
     bounds = [bound for bound in options.bounds.split(",") if bound]
-    forms = options.forms.split(",")
+    forms = [form for form in options.forms.split(",") if form]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         contestants = {"lmkit": partial(lmkit_run, options, work)}
