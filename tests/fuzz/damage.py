@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lmkit import NgramLanguageModel, load
+from lmkit import NgramLanguageModel, WordVectors, load
 from lmkit.errors import LmkitError
 
 DATA = Path(__file__).parents[1] / "golden" / "data"
@@ -99,6 +99,9 @@ def check(path: Path, raw: bytes, use: Callable[[Path], None] | None = None) -> 
 def use_model(path: Path) -> None:
     """What people do with a model."""
     model = load(path)
+    if isinstance(model, WordVectors):  # so little is left that it is a line of words and a number, as GloVe writes vectors
+        assert path.stat().st_size < 256
+        return
     with np.errstate(all="ignore"):
         events = model.score("a b a\nc xyz b")
         assert len(events) == 8 - (0 if model.text_options.sentence_boundaries else 2)
