@@ -64,8 +64,10 @@ RUNS: dict[str, Run] = {
     ),
     "ptb-lstm-2x512": Run(
         PTB,
-        "LSTM 2x512, tied, 30 epochs",
-        "train-rnn --preset tied-512 --output sampled:samples=2048",
+        "LSTM 2x512, tied, 40 epochs",
+        "train-rnn --layers 2 --hidden 512 --tied --output sampled:samples=1024 --optimizer sgd --learning-rate 20 --clip 0.25 "
+        "--dropout-words 0.1 --dropout-input 0.4 --dropout-between 0.3 --dropout-output 0.5 --dropout-recurrent 0.3 --variational "
+        "--batch 20 --steps 35 --epochs 40",
     ),
     "ptb-elman": Run(
         PTB,
