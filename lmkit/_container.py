@@ -8,6 +8,7 @@ holes. Any safetensors reader can open these files.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import mmap
@@ -104,10 +105,27 @@ def write_container(
     """
     stored = {name: _as_stored(tensor) for name, tensor in tensors.items()}
     shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in stored.items()}
-    with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
-        writer = ContainerWriter(file, kind, metadata, shapes, header_multiple=header_multiple)
+    with writing_container(path, kind, metadata, shapes, header_multiple=header_multiple) as writer:
         for name, tensor in stored.items():
             writer.write(name, 0, tensor)
+
+
+@contextlib.contextmanager
+def writing_container(
+    path: str | os.PathLike[str],
+    kind: str,
+    metadata: Mapping[str, Any],
+    shapes: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
+    *,
+    header_multiple: int = ALIGNMENT,
+) -> Iterator[ContainerWriter]:
+    """As `write_container`, for tensors that are written piece by piece; shapes : see `ContainerWriter`.
+
+    The header is written in the end, with what `metadata` says by then.
+    """
+    with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
+        writer = ContainerWriter(file, kind, metadata, shapes, header_multiple=header_multiple)
+        yield writer
         writer.finish(metadata)
 
 

@@ -169,9 +169,8 @@ class EmbeddingLanguageModel(HistoryScorer):
             raise InputError(f"{encoded.name}: holds fewer than two different tokens to predict; take a longer text.")
         share = unseen_share(text.counts, ends, None if other is None else np.bincount(other.stream, minlength=len(self.vocabulary_)))
         self.tree_ = WordTree(text.counts, ends, share)
-        tree = Tree(
-            text.rows.counts, self.tree_.seen[np.argsort(text.row_of)]
-        )  # the same tree: of equal counts the one with the lower id is the earlier leaf in both
+        # the same tree as tree_: of equal counts the one with the lower id is the earlier leaf in both
+        tree = Tree(text.rows.counts, self.tree_.seen[np.argsort(text.row_of)])
         objective = (SkipGramTree if self.model == "skipgram" else CbowTree)(text, settings, tree)  # type: ignore[arg-type]
         options = Options(report=report, held_out=other, patience=patience)  # type: ignore[arg-type]
         trainer = Trainer(objective, text, settings, options)  # type: ignore[arg-type]

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lmkit._container import ContainerWriter, read_container
-from lmkit._files import replacing
+from lmkit._container import read_container, writing_container
 from lmkit._memory import let_go
 from lmkit.errors import FormatError, UsageError
 from lmkit.neural.best_weights import BestWeights
@@ -81,13 +80,11 @@ class Checkpoint:
         if best.is_there:
             shapes |= {f"best/{name}": (array.dtype, array.shape) for name, array in groups["parameters"].items()}
         metadata = {"identity": self._identity, "state": state.to_dict(), "records": dict(records)}
-        with replacing(self.path) as temporary, open(temporary, "wb", buffering=0) as file:
-            writer = ContainerWriter(file, KIND, metadata, shapes)
+        with writing_container(self.path, KIND, metadata, shapes) as writer:
             for name, array in tensors.items():
                 writer.write(name, 0, array)
             for name, start, piece in best.pieces():
                 writer.write(f"best/{name}", start, piece)
-            writer.finish(metadata)
 
     def load(self) -> tuple[TrainingState, dict[str, dict[str, np.ndarray]], dict[str, Any]]:
         """What `save` was given, arrays mapped from the file; the best weights are the group "best" if there were any.

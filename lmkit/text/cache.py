@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lmkit import _container, _files, paths
+from lmkit import _container, paths
 from lmkit._memory import let_go
 from lmkit.errors import FormatError, InputError, OutputError, UsageError
 from lmkit.text.corpus import EncodedCorpus
@@ -129,15 +129,13 @@ def write_entry(path: Path, corpus: EncodedCorpus) -> None:
         "notes": list(corpus.notes),
         "checksums": checksums,
     }
-    with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
-        shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in stored.items()}
-        writer = _container.ContainerWriter(file, KIND, about, shapes)
+    shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in stored.items()}
+    with _container.writing_container(path, KIND, about, shapes) as writer:
         for name, tensor in stored.items():
             checksums[name] = 0
             for start, piece in _pieces(tensor):
                 writer.write(name, start, piece)
                 checksums[name] = zlib.crc32(piece, checksums[name])
-        writer.finish(about)
 
 
 def read_entry(path: Path, name: str) -> EncodedCorpus:
