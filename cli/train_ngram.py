@@ -186,7 +186,7 @@ def command(
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
     if bound is not None and _memory.peak_memory() > bound:
         taken = _memory.show_size(_memory.peak_memory())
-        output.note(f"Reading the text took up to {taken}: that does not keep to --memory. Read again, from the cache, it takes less.")
+        output.note(f"Python, its libraries and reading the text took up to {taken}, more than --memory allows; counting comes after that.")
     model = NgramLanguageModel(
         order=order,
         smoothing=method,
