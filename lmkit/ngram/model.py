@@ -14,7 +14,7 @@ from lmkit._validation import check_int
 from lmkit.errors import InvalidParameterError, UsageError
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.counting.estimation import Outcome, Recipe, as_path, estimate, estimate_counts, estimate_to_arpa
-from lmkit.ngram.formats import arpa, arpa_writing, native
+from lmkit.ngram.formats import native
 from lmkit.ngram.pruning.subjects import as_prunings
 from lmkit.ngram.querying.backoff import MAXIMUM_ORDER, BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
@@ -292,7 +292,9 @@ class NgramLanguageModel(NgramScorer):
         """Write an ARPA file, gzipped if the name ends in .gz. Reading it back gives the same probabilities to the bit. Raises
         OutputError."""
         self._check_fitted("trie_")
-        arpa_writing.write_arpa(path, self.fast_trie(), self.vocabulary_)
+        from lmkit.ngram.formats.arpa_writing import write_arpa
+
+        write_arpa(path, self.fast_trie(), self.vocabulary_)
 
     @classmethod
     def from_container(cls, container: Container) -> NgramLanguageModel:
@@ -320,7 +322,9 @@ class NgramLanguageModel(NgramScorer):
         ------
         FormatError : with the line, if the file is cut or inconsistent.
         """
-        trie, vocabulary, has_boundaries, notes = arpa.read_arpa(path)
+        from lmkit.ngram.formats.arpa import read_arpa
+
+        trie, vocabulary, has_boundaries, notes = read_arpa(path)
         options = reading or TextOptions(sentences="line" if has_boundaries else "none")
         model = cls(order=trie.order, smoothing="modified-kneser-ney", reading=options)
         model._install(trie, vocabulary, options)

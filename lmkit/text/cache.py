@@ -39,23 +39,24 @@ _NOT_KEPT = "The encoded text could not be kept in the cache: {}"
 _writing = threading.Lock()
 
 
-def cached(source: TextSource, options: TextOptions, encode: Callable[[Path | None], EncodedCorpus]) -> EncodedCorpus:
+def cached(source: TextSource, options: TextOptions, encode: Callable[[Path | None, str | None], EncodedCorpus]) -> EncodedCorpus:
     """The encoding of a source of files from the cache, or by `encode`, then kept.
 
-    `encode` takes the folder where it may gather what does not fit in memory, or None.
+    `encode` takes the folder where it may gather what does not fit in memory, or None, and the sha256 of the text, if that is known.
 
     A damaged entry is made again. Where the cache folder can't be written the corpus bears a note that says so.
     """
     limit = size_limit()
     if limit == 0:
-        return encode(None)
-    path = folder() / (entry_key(source, options) + _ENDING)
+        return encode(None, None)
+    key, sha256 = _key_and_sha256(source, options)
+    path = folder() / (key + _ENDING)
     with contextlib.suppress(FormatError, InputError, OSError):
         corpus = read_entry(path, source.name)
         with contextlib.suppress(OSError):
             os.utime(path)
         return corpus
-    corpus = encode(path.parent)
+    corpus = encode(path.parent, sha256)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _writing:
@@ -67,7 +68,7 @@ def cached(source: TextSource, options: TextOptions, encode: Callable[[Path | No
     try:
         stored = read_entry(path, source.name)
     except (OSError, FormatError, InputError) as error:  # such as a disk that gives back what was not written
-        corpus = encode(None)
+        corpus = encode(None, sha256)
         corpus.notes += (_NOT_KEPT.format(error),)
         return corpus
     prune(limit, keep=path)
@@ -97,16 +98,23 @@ def size_limit() -> int:
 
 def entry_key(source: TextSource, options: TextOptions) -> str:
     """Name of an entry: sha256 over the files' contents as they lie on disk, their names, and the options."""
+    return _key_and_sha256(source, options)[0]
+
+
+def _key_and_sha256(source: TextSource, options: TextOptions) -> tuple[str, str | None]:
+    """`entry_key`, and the sha256 of the text where it comes along: that of a single file which is not compressed."""
+    of_file = hashlib.sha256()
     digest = hashlib.sha256(json.dumps([VERSION, options.to_dict()], sort_keys=True).encode())
     for document in source.documents():
         assert document.path is not None
         digest.update(json.dumps(document.name).encode())
         try:
             with open(document.path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+                of_file = hashlib.file_digest(file, "sha256")
         except OSError as error:
             raise InputError(f"{document.path}: could not be read ({error.strerror or error}); check the path.") from None
-    return digest.hexdigest()
+        digest.update(of_file.digest())
+    return digest.hexdigest(), of_file.hexdigest() if len(source) == 1 and not source.is_compressed else None
 
 
 def write_entry(path: Path, corpus: EncodedCorpus) -> None:

@@ -43,7 +43,14 @@ def encode(
     if cache and source.is_file:
         from lmkit.text import cache as store
 
-        return store.cached(source, options, lambda folder: encode(source, options, progress=progress, folder=folder))
+        return store.cached(source, options, lambda folder, sha256: _encode(source, options, progress, folder, sha256))
+    return _encode(source, options, progress, folder)
+
+
+def _encode(
+    source: TextSource, options: TextOptions, progress: bool, folder: Path | None, sha256: str | None = None
+) -> EncodedCorpus:
+    """As `encode`, without the cache. sha256 : of the text, if it is known."""
     trained = False
     if options.sentences == "detected" and options.sentence_model is None:
         from lmkit.text.sentences import train_sentence_model
@@ -55,7 +62,7 @@ def encode(
     preparer = Preparer(options)
     numberer = make_numberer(options, folder=folder)
     with _bar(source, progress) as bar:
-        tally = Tally(bar)
+        tally = Tally(bar, sha256)
         for document in source.documents():
             for block in read_document(document, options, tally, preparer.cut):
                 for prepared in preparer.feed(block):

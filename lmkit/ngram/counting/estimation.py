@@ -20,7 +20,6 @@ from lmkit.ngram.counting.partitions import Text
 from lmkit.ngram.counting.planning import make_workspace
 from lmkit.ngram.counting.workspace import DiskWorkspace, disk_error
 from lmkit.ngram.formats import native
-from lmkit.ngram.formats.arpa_writing import Contexts, arpa_file, write_arpa
 from lmkit.ngram.pruning.base import Pruning
 from lmkit.ngram.pruning.subjects import run, subject_of_counts
 from lmkit.ngram.querying.backoff import BackoffTrie
@@ -130,6 +129,8 @@ def estimate_to_arpa(
     ------
     InvalidParameterError, OutputError : as `estimate`.
     """
+    from lmkit.ngram.formats.arpa_writing import Contexts, arpa_file, write_arpa  # its kernels take a while to load
+
     counts, estimates = _counted(corpus, vocabulary, held_out, recipe, path, as_text=True)
     if recipe.prunings:
         outcome = _pruned(counts, estimates, vocabulary, recipe)
