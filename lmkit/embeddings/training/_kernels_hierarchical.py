@@ -85,15 +85,15 @@ _OFFSETS_AHEAD, _PATHS_AHEAD = 12, 6  # centres: one must be there before the ne
 
 
 @inlined
-def fetch_ahead(paths, kept, centre, last, output, stride):
-    """Start loading what the next centres need: where their paths stand, the paths, the nodes' rows."""
+def fetch_ahead(paths, kept, centre, last, output, stride, levels_near):
+    """Start loading what the next centres need: where their paths stand, the paths, the rows of the nodes below `levels_near`."""
     prefetch(paths.offsets, kept.row[min(centre + _OFFSETS_AHEAD, last - 1)])
     start = paths.offsets[kept.row[min(centre + _PATHS_AHEAD, last - 1)]]
     prefetch(paths.steps, start)
     prefetch(paths.steps, start + 12)
     if centre + 1 < last:
         word = kept.row[centre + 1]
-        for i in range(paths.offsets[word] + _LEVELS_NEAR, paths.offsets[word + 1]):
+        for i in range(paths.offsets[word] + levels_near, paths.offsets[word + 1]):
             prefetch_row(output, first_float(paths, i, stride), stride)
 
 

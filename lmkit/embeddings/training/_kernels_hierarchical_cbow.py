@@ -51,6 +51,7 @@ from lmkit.numeric._kernels_simd import (
 
 NODES = 16
 """Nodes whose sums stay in registers."""
+_LEVELS_NEAR = 13  # of the tree below its root: more than with skip-gram, since a row serves one vector here and not a whole window
 
 
 class WindowBlock(NamedTuple):
@@ -207,7 +208,7 @@ def train_cbow_hierarchical(text, key, start, stop, rate, windows, paths, bag, s
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
         centres += last - first
         for centre in range(first, last):
-            fetch_ahead(paths, kept, centre, last, output, stride)
+            fetch_ahead(paths, kept, centre, last, output, stride, _LEVELS_NEAR)
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
             at = np.int64(paths.offsets[kept.row[centre]])
