@@ -5,38 +5,25 @@ What p(w | h) is, `language_model.py` says, which trains and stores such models.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lmkit._estimator import Estimator
-from lmkit._validation import check_int
 from lmkit.embeddings.word_tree import WordTree
 from lmkit.events import ScoredEvents
+from lmkit.text.answering import AnsweringModel
 from lmkit.text.corpus import EncodedCorpus
-from lmkit.text.encoding import as_corpus, encode_prompt
-from lmkit.text.options import TextOptions
+from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary, frozen
-from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit.embeddings.vectors import WordVectors
-    from lmkit.sampling import Decoding
 
 
-class NextWord(NamedTuple):
-    """One row of a next-word table: the token and its probability in [0, 1]."""
-
-    token: str
-    probability: float
-    ngram_length: None = None
-
-
-class HistoryScorer(Estimator):
+class HistoryScorer(AnsweringModel):
     """Vectors of words and of a tree's inner nodes, the weights of a history's words, and how texts are read.
 
     Attributes
@@ -45,8 +32,7 @@ class HistoryScorer(Estimator):
     metadata_ : JSON-able dict, how the model was made.
     """
 
-    vocabulary_: Vocabulary
-    text_options_: TextOptions
+    _fitted_with = "input_"
     input_: np.ndarray
     nodes_: np.ndarray
     weights_: np.ndarray
@@ -54,20 +40,6 @@ class HistoryScorer(Estimator):
     metadata_: dict[str, Any]
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        self._check_fitted("input_")
-        return self.vocabulary_
-
-    @property
-    def text_options(self) -> TextOptions:
-        self._check_fitted("input_")
-        return self.text_options_
-
-    @property
-    def is_normalised(self) -> bool:
-        return True
 
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
         """Score every token of a text, and the end of every sentence.
@@ -130,34 +102,6 @@ class HistoryScorer(Estimator):
         """Natural logarithms of the next token's probabilities, float64 (batch, V); -inf for `<s>`."""
         self._check_fitted("input_")
         return self.tree_.log_probs(self.hidden(state) @ self.nodes_.T.astype(np.float64))
-
-    # -- what people ask -------------------------------------------------------------------------------------------------------------------
-
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity over all words and sentence ends of a text."""
-        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
-
-    def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
-        """The most probable tokens after a prompt, most probable first."""
-        check_int("next_words", "top", top, minimum=1)
-        state = self.initial_state(1)
-        for token_id in self.vocabulary.lookup(encode_prompt(prompt, self.text_options)).tolist():
-            state = self.advance(state, [token_id])
-        row = self.log_probs(state)[0]
-        best = np.argsort(-row, kind="stable")[:top]
-        return [NextWord(self.vocabulary.token(int(word)), math.exp(row[word])) for word in best if np.isfinite(row[word])]
-
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        decoding: Decoding | None = None,
-        max_tokens: int = 100,
-        min_tokens: int = 0,
-        rng: np.random.Generator | int | None = None,
-    ) -> str:
-        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     @property
     def vectors_(self) -> WordVectors:

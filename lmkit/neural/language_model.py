@@ -1,9 +1,8 @@
-"""What neural language models share as people use them: next words, text, perplexity, training around the trainer, the model card."""
+"""What neural language models share as people use them: training around the trainer, exact scores, files, the model card."""
 
 from __future__ import annotations
 
 import abc
-import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 import lmkit
-from lmkit._estimator import Estimator
-from lmkit._validation import check_int
 from lmkit.errors import FormatError, InputError
 from lmkit.events import ScoredEvents
 from lmkit.neural import memory
@@ -23,33 +20,24 @@ from lmkit.neural.recipe import Recipe
 from lmkit.neural.starting import begin_from, begin_with_vectors, check_source, origin
 from lmkit.neural.trainer import Listener, Trainer
 from lmkit.neural.workers import ThreadWorkers
-from lmkit.sampling import Decoding
+from lmkit.text.answering import AnsweringModel
 from lmkit.text.corpus import EncodedCorpus
-from lmkit.text.encoding import as_corpus, encode_prompt
+from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit._container import Container
     from lmkit.protocols import WordVectors
 
 
-@dataclasses.dataclass(frozen=True)
-class NextWord:
-    """One row of a next-word table: the token and its probability in [0, 1]; a network has no n-grams to tell the length of."""
-
-    token: str
-    probability: float
-    ngram_length: None = None
-
-
-class NeuralLanguageModel(Estimator, abc.ABC):
+class NeuralLanguageModel(AnsweringModel, abc.ABC):
     """Base of the neural language models: subclasses say what network there is and how it reads."""
 
     kind: str
     architecture_class: type[Any]
     network_class: type[Any]
+    _fitted_with = "network_"
 
     def __init__(
         self,
@@ -258,20 +246,6 @@ class NeuralLanguageModel(Estimator, abc.ABC):
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        self._check_fitted("network_")
-        return self.vocabulary_
-
-    @property
-    def text_options(self) -> TextOptions:
-        self._check_fitted("network_")
-        return self.text_options_
-
-    @property
-    def is_normalised(self) -> bool:
-        return True
-
-    @property
     def default_state(self) -> Literal["reset", "carry"]:
         """How the model was trained to read: carried from sentence to sentence, or each sentence apart."""
         trained = (self.metadata_.get("recipe") or {}).get("text", "streams") if hasattr(self, "metadata_") else "streams"
@@ -295,33 +269,6 @@ class NeuralLanguageModel(Estimator, abc.ABC):
             with ThreadWorkers(threads or self.threads) as workers:
                 scores = self._score(text, state == "carry", workers)
         return ScoredEvents.of_corpus(encoded, self.vocabulary_, scores, ends=self.text_options_.sentence_boundaries)
-
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity of a text, read as the model was trained (`default_state`); see `ScoredEvents.perplexity`."""
-        return self.score(text, self.default_state).perplexity(include_oov=include_oov, include_ends=include_ends)
-
-    def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
-        """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
-        check_int("next_words", "top", top, minimum=1)
-        state = self.initial_state(1)
-        for token_id in self.vocabulary.lookup(encode_prompt(prompt, self.text_options)).tolist():
-            state = self.advance(state, [token_id])
-        log_probs = self.log_probs(state)[0]
-        ids, _ = Decoding(top_k=top).candidates(log_probs)
-        return [NextWord(token, float(p)) for token, p in zip(self.vocabulary.decode(ids), np.exp(log_probs[ids]), strict=True)]
-
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        decoding: Decoding | None = None,
-        max_tokens: int = 100,
-        min_tokens: int = 0,
-        rng: np.random.Generator | int | None = None,
-    ) -> str:
-        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`, and `lmkit.text.writing` for
-        many prompts at once, words as they come, and beam search."""
-        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lmkit._estimator import Estimator
 from lmkit._validation import check_int
 from lmkit.errors import UsageError
 from lmkit.events import EventSums, ScoredEvents, Sum
@@ -18,14 +16,13 @@ from lmkit.ngram.querying.backoff import BackoffTrie
 from lmkit.ngram.querying.compact import CompactTrie
 from lmkit.ngram.querying.successors import index_of
 from lmkit.ngram.smoothing import StupidBackOff
-from lmkit.sampling import Decoding
+from lmkit.text.answering import AnsweringModel, NextWord
 from lmkit.text.encoding import as_corpus, encode_prompt
 from lmkit.text.known_words import KnownWords, KnownWordsReader
 from lmkit.text.options import TextOptions
 from lmkit.text.sources import lines_source
 from lmkit.text.tokenizers import get_tokenizer
 from lmkit.text.vocabulary import Vocabulary
-from lmkit.text.writing import continue_text
 
 if TYPE_CHECKING:
     from lmkit.text.sources import TextSource
@@ -46,16 +43,7 @@ def _paid_in_scores(alpha: float, order: int, hit_length: np.ndarray, sentence_o
     return paid
 
 
-@dataclasses.dataclass(frozen=True)
-class NextWord:
-    """One row of a next-word table: the token, its probability in [0, 1], and the length of the n-gram that gave it."""
-
-    token: str
-    probability: float
-    ngram_length: int
-
-
-class NgramScorer(Estimator):
+class NgramScorer(AnsweringModel):
     """N-grams, their words, and how texts are read: all that a model needs to answer, however it was made.
 
     Attributes
@@ -66,6 +54,7 @@ class NgramScorer(Estimator):
     """
 
     metadata_: dict[str, Any]
+    _fitted_with = "trie_"
 
     def _install(self, trie: BackoffTrie | CompactTrie, vocabulary: Vocabulary, options: TextOptions, is_normalised: bool = True) -> None:
         self.trie_ = trie
@@ -76,16 +65,6 @@ class NgramScorer(Estimator):
         self.is_normalised_ = is_normalised
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        self._check_fitted("trie_")
-        return self.vocabulary_
-
-    @property
-    def text_options(self) -> TextOptions:
-        self._check_fitted("trie_")
-        return self.text_options_
 
     @property
     def is_normalised(self) -> bool:
@@ -233,10 +212,6 @@ class NgramScorer(Estimator):
 
     # -- what people ask -------------------------------------------------------------------------------------------------------------------
 
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity over all words and sentence ends of a text (anything that `fit` takes); inf where a probability is 0."""
-        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
-
     def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
         """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
         check_int("next_words", "top", top, minimum=1)
@@ -282,18 +257,6 @@ class NgramScorer(Estimator):
         words = self.vocabulary_.tokens()
         detokenize = get_tokenizer(self.text_options_.tokenizer).detokenize
         return [detokenize([*tokens, *(words[i] for i in row[:length])]) for row, length in zip(ids, lengths, strict=True)]
-
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        decoding: Decoding | None = None,
-        max_tokens: int = 100,
-        min_tokens: int = 0,
-        rng: np.random.Generator | int | None = None,
-    ) -> str:
-        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     def _state_after(self, prompt: str) -> np.ndarray:
         begin = [Vocabulary.BOS] if self.text_options.sentence_boundaries else []

@@ -47,9 +47,7 @@ def encode(
     return _encode(source, options, progress, folder)
 
 
-def _encode(
-    source: TextSource, options: TextOptions, progress: bool, folder: Path | None, sha256: str | None = None
-) -> EncodedCorpus:
+def _encode(source: TextSource, options: TextOptions, progress: bool, folder: Path | None, sha256: str | None = None) -> EncodedCorpus:
     """As `encode`, without the cache. sha256 : of the text, if it is known."""
     trained = False
     if options.sentences == "detected" and options.sentence_model is None:

@@ -9,7 +9,6 @@ the n-gram that was hit would, or the mixture would not sum to one.
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import math
 import os
 from collections.abc import Sequence
@@ -19,22 +18,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lmkit._container import write_container
-from lmkit._estimator import Estimator
-from lmkit._validation import check_choice, check_float, check_int
+from lmkit._validation import check_choice, check_float
 from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
+from lmkit.text.answering import AnsweringModel
 from lmkit.text.corpus import EncodedCorpus
-from lmkit.text.encoding import as_corpus, encode_prompt
+from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions, reading_difference
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
-from lmkit.text.writing import continue_text
 from lmkit.wrappers.mixture_weights import best_weights, log_sum
 
 if TYPE_CHECKING:
     from lmkit._container import Container
-    from lmkit.sampling import Decoding
 
 KIND = "mixture"
 _EVENTS_A_BUCKET = 200
@@ -42,16 +39,7 @@ _EVENTS_A_BUCKET = 200
 _opening: contextvars.ContextVar[tuple[Path, ...]] = contextvars.ContextVar("opening", default=())
 
 
-@dataclasses.dataclass(frozen=True)
-class MixedNextWord:
-    """One row of a next-word table: the token and its probability in [0, 1]."""
-
-    token: str
-    probability: float
-    ngram_length: None = None
-
-
-class Mixture(Estimator):
+class Mixture(AnsweringModel):
     """Language models interpolated; itself a language model.
 
     Parameters
@@ -175,10 +163,6 @@ class Mixture(Estimator):
     def text_options(self) -> TextOptions:
         return self.models[0].text_options
 
-    @property
-    def is_normalised(self) -> bool:
-        return True
-
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
         """Score every token of a text, and the end of every sentence. Parameters as those of the models."""
         self._check_fitted("weights_")
@@ -248,37 +232,10 @@ class Mixture(Estimator):
 
     # -- what people ask -------------------------------------------------------------------------------------------------------------------
 
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity over all words and sentence ends of a text; inf where a probability is 0."""
-        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
-
     def perplexities(self, text: Any, threads: int | None = None) -> list[float]:
         """The perplexity of each model alone, over the events of the mixture: with a union of vocabularies each shares its `<unk>` out."""
         scores = self._scores(as_corpus(text, self.text_options), "reset", threads)
         return [math.exp(-row.mean()) if len(row) and np.isfinite(row).all() else math.inf for row in scores]
-
-    def next_words(self, prompt: str = "", top: int = 10) -> list[MixedNextWord]:
-        """The most probable tokens after a prompt, most probable first."""
-        check_int("next_words", "top", top, minimum=1)
-        state = self.initial_state(1)
-        for token_id in self.vocabulary.lookup(encode_prompt(prompt, self.text_options)):
-            state = self.advance(state, [int(token_id)])
-        row = self.log_probs(state)[0]
-        best = np.argsort(-row, kind="stable")[:top]
-        best = best[np.isfinite(row[best])]
-        return [MixedNextWord(self.vocabulary.token(int(word)), math.exp(row[word])) for word in best]
-
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        decoding: Decoding | None = None,
-        max_tokens: int = 100,
-        min_tokens: int = 0,
-        rng: np.random.Generator | int | None = None,
-    ) -> str:
-        """Continue a prompt to the end of a sentence; the text with the prompt in front. See `lmkit.sampling`."""
-        return continue_text(self, prompt, decoding=decoding, max_tokens=max_tokens, min_tokens=min_tokens, rng=rng)
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------
 

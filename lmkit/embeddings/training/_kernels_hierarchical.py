@@ -260,7 +260,7 @@ def train_skipgram_hierarchical(text, key, start, stop, rate, windows, paths, in
         first, last = gather(text, key, chunk, min(chunk + CHUNK, stop), windows.size, kept)
         centres += last - first
         for centre in range(first, last):
-            fetch_ahead(paths, kept, centre, last, output, stride)
+            fetch_ahead(paths, kept, centre, last, output, stride, _LEVELS_NEAR)
             if centre + 1 + windows.size < last:
                 prefetch_row(input, np.int64(kept.row[centre + 1 + windows.size]) * stride, stride)
             begins = np.int64(paths.offsets[kept.row[centre]])
