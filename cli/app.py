@@ -236,7 +236,9 @@ def _explain_usage(error: Any, words: Sequence[str]) -> str:
     message = message.removesuffix(".")
     details = getattr(error.__cause__, "errors", None)  # Typer checks values with pydantic, whose message leaves out the value
     if callable(details):
-        message = message.replace("Input should be", "it must be").removesuffix(".") + f", not {details()[0]['input']!r}"
+        value = repr(details()[0]["input"])
+        message = message.replace("Value error, ", "").replace("Input should be", "it must be").removesuffix(".")
+        message += "" if value in message else f", not {value}"
         message = re.sub(r"a valid (integer|number), unable to parse string as an? \w+", _plainly, message)
     return f"Error: {message}{' See' if message.endswith('?') else '; see'} `{path} --help`."
 

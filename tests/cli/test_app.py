@@ -99,6 +99,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
             "Invalid value for '--order' / '-o': it must be greater than or equal to 1, not '0'; see `lmkit train-ngram --help`.",
         ),
         (["train-ngram", "--order", "three"], "a whole number, not 'three';"),
+        (["count", "--normalization", "NFX"], "'--normalization': 'NFX' is not one of 'NFC', 'NFD', 'NFKC', 'NFKD'; see"),
         (["train-ngram", "--unit", "letter"], "'letter'"),
         (["generate", "m.lm", "--top-p", "1.5"], "not '1.5';"),
         (["perplexity", "m.lm"], "Missing argument"),
