@@ -77,6 +77,8 @@ class Variant:
     rate_every : it changes after so many tokens.
     subsampling : with t the threshold, N tokens and f occurrences a word stays with probability (sqrt(f/tN) + 1) tN/f ("word2vec") or
         sqrt(tN/f) + tN/f ("fasttext"), which is the same sum. "gensim" is as "word2vec", but a threshold of 1 and more is a count.
+    counts_rare_words : words without a row count among the N tokens, and training lasts until `epochs` N others have been read: a little
+        over `epochs` passes.
     shrink_windows : draw the size of each window from 1 .. window.
     noise_exponent : negatives are drawn by counts to this power.
     noise_collision : a negative that is the word to be predicted is drawn anew ("redraw") or left out ("skip").
@@ -100,6 +102,7 @@ class Variant:
     rate_floor: float = 1e-4
     rate_every: int = 1
     subsampling: str = "word2vec"
+    counts_rare_words: bool = False
     shrink_windows: bool = True
     noise_exponent: float = 0.75
     noise_collision: str = "redraw"

@@ -53,6 +53,7 @@ FASTTEXT = Variant(  # fastText, commit 1142dc4
     rate_floor=0.0,
     rate_every=100,
     subsampling="fasttext",
+    counts_rare_words=True,
     noise_exponent=0.5,
     noise_collision="redraw",
     sigmoid=Sigmoid(8.0, 512, "clamp"),

@@ -155,11 +155,11 @@ def test_twin_steps_are_the_gradient(mode: str) -> None:
 def test_sub_sampling_keeps_what_the_formula_says() -> None:
     """word2vec.c: keep with probability (sqrt(f / tN) + 1) tN / f."""
     counts = np.array([500, 80, 20])
-    share = keep_probabilities(counts, 0.01, "word2vec")
+    share = keep_probabilities(counts, int(counts.sum()), 0.01, "word2vec")
     assert share == pytest.approx(
         [(np.sqrt(500 / 6) + 1) * 6 / 500, (np.sqrt(80 / 6) + 1) * 6 / 80, min(1, (np.sqrt(20 / 6) + 1) * 6 / 20)]
     )
-    assert keep_probabilities(counts, 0.0, "word2vec").tolist() == [1, 1, 1]
+    assert keep_probabilities(counts, int(counts.sum()), 0.0, "word2vec").tolist() == [1, 1, 1]
     _, text, _, _ = prepared()
     kept = np.mean([len([1 for _ in twin.centres(text.arrays, key, 3)]) for key in range(30)])
     assert kept == pytest.approx(text.expected_kept.sum(), rel=0.02)
@@ -174,6 +174,20 @@ def test_noise_of_word2vec_never_draws_the_end_of_sentence() -> None:
     assert probabilities[0] == pytest.approx(0, abs=1e-9)
     spread = weights[0] / (len(weights) - 1)
     assert probabilities[1:] == pytest.approx((weights[1:] + spread) / weights.sum(), abs=1e-8)
+
+
+def test_fasttext_reads_on_until_known_words_make_up_for_rare_ones() -> None:
+    """A line has four words and its end, one of them rare: of `epochs` times 50 tokens, 40 are read in a pass."""
+    lines = "\n".join(f"a b c rare{number}" for number in range(10))
+    model = Word2Vec(compat="fasttext", min_count=2, epochs=4, sample=0, dim=4, threads=1).fit(lines)
+    assert [record["tokens"] for record in model.history_] == [40] * 5
+    assert model.history_[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+    model = Word2Vec(compat="fasttext", min_count=2, epochs=1, sample=0, dim=4, threads=1).fit(lines)
+    assert [record["tokens"] for record in model.history_] == [40, 10]
+    kept = Word2Vec(compat="word2vec", min_count=2, epochs=1, sample=0, dim=4, threads=1).fit(lines)
+    assert [record["tokens"] for record in kept.history_] == [40]
+    rows = WordRows.from_corpus(as_corpus(lines), 2, None, FASTTEXT)
+    assert (int(rows.counts.sum()), rows.tokens) == (40, 50)
 
 
 def test_fasttext_counts_the_end_of_sentence() -> None:

@@ -52,7 +52,7 @@ class HistoryText:
         self.row_of = np.empty(len(vocabulary), np.int32)
         self.row_of[order] = np.arange(len(vocabulary))
         words = StringTable(vocabulary.blob, vocabulary.offsets).pick(order)
-        self.rows = WordRows(words, counts[order])
+        self.rows = WordRows(words, counts[order], int(counts.sum()))
         self.tokens = self.known = len(stream)
         self.expected_kept = counts[order].astype(np.float64)
         self.arrays = kernels.Text(

@@ -26,11 +26,14 @@ class WordRows:
     ----------
     words : StringTable of them, in row order.
     counts : int64 (V,).
+    tokens : how many tokens `Settings.epochs` and `Settings.sample` take a pass to have: the sum of the counts, or more, see
+        `Variant.counts_rare_words`.
     end_row : row of `</s>` where it is a word behind each sentence, else -1.
     """
 
     words: StringTable
     counts: np.ndarray
+    tokens: int
     end_row: int = -1
 
     def __len__(self) -> int:
@@ -73,7 +76,10 @@ class WordRows:
             )
         end = np.flatnonzero(ids == Vocabulary.EOS)
         end_row = int(end[0]) if variant.end_of_sentence == "word" and len(end) else -1
-        rows = cls(vocabulary.pick(ids), counts[ids], end_row)
+        tokens = int(counts[ids].sum())
+        if variant.counts_rare_words:
+            tokens += int(counts[first:][counts[first:] < min_count].sum())
+        rows = cls(vocabulary.pick(ids), counts[ids], tokens, end_row)
         return rows if also is None else rows._with(also, vocabulary, counts)
 
     def _with(self, also: StringTable, vocabulary: Vocabulary, counts: np.ndarray) -> WordRows:
@@ -88,7 +94,8 @@ class WordRows:
         extra = extra.pick(order)
         blob = np.concatenate([self.words.blob, extra.blob])
         offsets = np.concatenate([self.words.offsets, extra.offsets[1:] + self.words.offsets[-1]])
-        return WordRows(StringTable(blob, offsets), np.concatenate([self.counts, own[order]]), self.end_row)
+        counts_of_all = np.concatenate([self.counts, own[order]])
+        return WordRows(StringTable(blob, offsets), counts_of_all, max(self.tokens, int(counts_of_all.sum())), self.end_row)
 
 
 class TrainingText:
@@ -123,7 +130,7 @@ class TrainingText:
             own[rows.end_row] = np.count_nonzero(np.diff(corpus.sentence_offsets))
         self.tokens = len(corpus)
         self.known = int(own.sum())
-        share = keep_probabilities(rows.counts, sample, variant.subsampling)
+        share = keep_probabilities(rows.counts, rows.tokens, sample, variant.subsampling)
         self.expected_kept = own * share
         cap = variant.sentence_cap
         self.arrays = kernels.Text(
@@ -137,11 +144,14 @@ class TrainingText:
         )
 
 
-def keep_probabilities(counts: np.ndarray, sample: float, formula: str) -> np.ndarray:
-    """float64 (V,): with which probability an occurrence of each word is kept (see `Variant.subsampling`). sample = 0 keeps all."""
+def keep_probabilities(counts: np.ndarray, tokens: int, sample: float, formula: str) -> np.ndarray:
+    """float64 (V,): with which probability an occurrence of each word is kept (see `Variant.subsampling`). sample = 0 keeps all.
+
+    tokens : N, as a rule the sum of the counts.
+    """
     if sample == 0:
         return np.ones(len(counts))
-    threshold = sample * counts.sum()  # tN
+    threshold = sample * tokens  # tN
     if sample >= 1:
         if formula != "gensim":
             raise InvalidParameterError(

@@ -26,6 +26,25 @@ _LARGEST = 1e4
 """No number of a vector comes near this in a training that goes well."""
 
 
+class Passes:
+    """How much is read: `epochs` passes over a text, or until words with rows have been read as often as that many passes have words.
+
+    Attributes
+    ----------
+    tokens : of the text. total : of all passes. count : how many there are, the last one perhaps not to the end.
+    """
+
+    def __init__(self, text: TrainingText, epochs: int) -> None:
+        counted = int(text.rows.counts.sum())
+        self.tokens = text.tokens
+        self.total = -(-epochs * self.tokens * text.rows.tokens // counted)
+        self.count = -(-self.total // self.tokens)
+
+    def end(self, epoch: int) -> int:
+        """Where the pass ends."""
+        return min(self.tokens, self.total - epoch * self.tokens)
+
+
 @dataclasses.dataclass
 class State:
     """How far a training is. With the matrices it is all that goes on from there to the same end.
@@ -115,6 +134,7 @@ class Trainer:
         best: Parameters | None = None,
     ) -> None:
         self.objective, self.text, self.settings = objective, text, settings
+        self.passes = Passes(text, settings.epochs)
         self.options = options or Options()
         self.parameters = parameters or new_parameters(objective, settings)
         self.state = state or State()
@@ -134,7 +154,7 @@ class Trainer:
         workers = min(settings.threads, os.cpu_count() or 1)
         with self._interrupts, Replicas(self.parameters, self.objective, settings.threads, workers) as replicas:
             scratch = [self.objective.scratch() for _ in range(settings.threads)]
-            while self.state.epoch < settings.epochs and not self._is_patience_over():
+            while self.state.epoch < self.passes.count and not self._is_patience_over():
                 self._train_epoch(replicas, scratch)
         if self.best is not None and self.state.best < self.state.history[-1]["held_out_loss"]:
             self.parameters.assign(self.best)
@@ -142,11 +162,12 @@ class Trainer:
     def _train_epoch(self, replicas: Replicas, scratch: list[Any]) -> None:
         state, plan = self.state, replicas.plan
         each = plan.stretch
-        rounds = -(-self.text.tokens // (each * replicas.threads))
+        end = self.passes.end(state.epoch)
+        rounds = -(-end // (each * replicas.threads))
         key = np.uint64(kernels.epoch_key(self.settings.seed, state.epoch))
         while state.round < rounds:
             first = state.round * each * replicas.threads
-            last = min(first + each * replicas.threads, self.text.tokens)
+            last = min(first + each * replicas.threads, end)
             full = state.round % plan.full == plan.full - 1 or state.round == rounds - 1
             work, stats = self._round(replicas, scratch, key, first, last)
             replicas.run(self.objective.train, work)
@@ -176,8 +197,7 @@ class Trainer:
 
     def _rate(self, epoch: int) -> kernels.Rate:
         settings, variant = self.settings, self.settings.variant
-        total = settings.epochs * self.text.tokens
-        slope = (settings.learning_rate - variant.final_rate) / total
+        slope = (settings.learning_rate - variant.final_rate) / self.passes.total
         floor = max(variant.rate_floor * settings.learning_rate, variant.final_rate)
         return kernels.Rate(settings.learning_rate, slope, floor, variant.rate_every, epoch * self.text.tokens)
 
@@ -193,7 +213,7 @@ class Trainer:
             "pairs": int(pairs),
             "centres": int(centres),
             "tokens": int(tokens),
-            "learning_rate": self._rate_at(self.text.tokens),
+            "learning_rate": self._rate_at(self.passes.end(state.epoch)),
         }
         if not self.parameters.largest() < _LARGEST or not math.isfinite(loss):
             raise DivergenceError(
@@ -277,7 +297,7 @@ class _Watch:
             self._report(None)
 
     def end_epoch(self, record: dict[str, Any]) -> None:
-        self._place = self._trainer.text.tokens
+        self._place = self._trainer.passes.end(self._trainer.state.epoch)
         self._report(record)
         self._before = np.zeros(STATS)
 
@@ -291,9 +311,9 @@ class _Watch:
         trainer.options.report(
             Report(
                 state.epoch + 1,
-                trainer.settings.epochs,
+                trainer.passes.count,
                 state.epoch * tokens + self._place,
-                trainer.settings.epochs * tokens,
+                trainer.passes.total,
                 since[TOKENS] / seconds,
                 since[CENTRES] / seconds,
                 trainer._rate_at(self._place),
