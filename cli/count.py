@@ -11,6 +11,7 @@ import typer
 
 from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
+from lmkit_cli.shared_options import taking
 
 Sort = enum.StrEnum("Sort", ["count", "words", "none"])  # as a call, since `count` would hide the method of str
 
@@ -21,6 +22,7 @@ class To(enum.StrEnum):
     parquet = "parquet"
 
 
+@taking(options.CorpusOptions)
 def command(
     corpus: options.Corpus = None,
     order: Annotated[int, typer.Option("--order", "-o", help="Longest n-grams.", min=1, max=100)] = 3,
@@ -32,21 +34,8 @@ def command(
     sort: Annotated[Sort, typer.Option(help="By falling count, by words, or not at all.")] = Sort.count,
     min_count: Annotated[int, typer.Option(help="Leave out what is rarer.", min=1)] = 1,
     max_count: Annotated[int | None, typer.Option(help="Leave out what is more frequent.", min=1, show_default=False)] = None,
-    unit: options.UnitOption = None,
-    tokenizer: options.Tokenizer = None,
-    sentences: options.SentencesOption = None,
-    no_sentence_boundaries: options.NoBoundaries = False,
-    blank_lines: options.BlankLinesOption = None,
-    lowercase: options.Lowercase = None,
-    fold_numbers: options.FoldNumbers = None,
-    normalization: options.NormalizationOption = None,
-    encoding: options.Encoding = None,
-    split: options.Split = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-    seed: options.Seed = None,
-    threads: options.Threads = None,
+    *,
+    shared: options.CorpusOptions,
 ) -> None:
     """Count the n-grams of a corpus.
 
@@ -55,7 +44,7 @@ def command(
     """
     if max_count is not None and max_count < min_count:
         raise UsageError(f"--max-count {max_count} is below --min-count {min_count}, so nothing could be left; change one of them.")
-    if json and out is None:
+    if shared.json and out is None:
         raise UsageError("With --json the counts need a file of their own; name one with --out.")
     if out is not None:
         reading.check_output(out)
@@ -63,19 +52,8 @@ def command(
     from lmkit.ngram.count_table import CountTable
 
     spec = corpus or lmkit_corpora.default_corpus()
-    text_options = reading.text_options(
-        spec,
-        unit=unit,
-        no_sentence_boundaries=no_sentence_boundaries,
-        tokenizer=tokenizer,
-        sentences=sentences,
-        blank_lines=blank_lines,
-        lowercase=lowercase,
-        fold_numbers=fold_numbers,
-        normalization=normalization,
-        encoding=encoding,
-    )
-    encoded = lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, split, "train"), options=text_options)
+    text_options = reading.typed_options(spec, shared, shared.unit)
+    encoded = lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, shared.split, "train"), options=text_options)
     for text in encoded.notes:
         output.note(text)
     table = CountTable.from_corpus(encoded, order, orders=[order] if only else None)
@@ -86,7 +64,7 @@ def command(
         return
     table.write(out, to=to.value if to else None)
     sizes = {str(n): len(own) for n, own in table.counts.items()}
-    if json:
+    if shared.json:
         output.result_json({"out": str(out), "ngrams": sizes, "tokens": table.tokens})
     else:
         output.result(output.table(["order", "n-grams"], [[n, f"{size:,}"] for n, size in sizes.items()], right=(0, 1)))

@@ -5,6 +5,7 @@ Text options default to None, "as the corpus says": only what the user typed ove
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from pathlib import Path
 from typing import Annotated
@@ -89,3 +90,24 @@ NormalizationOption = Annotated[
 ]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of the text, such as latin-1.", show_default="utf-8")]
 Split = Annotated[str | None, typer.Option(help="The part of the corpus to use: train, valid or test.", show_default=False)]
+
+
+@dataclasses.dataclass
+class CorpusOptions:
+    """The options of a command that reads a corpus, as the user typed them: how it is read, and those of every command."""
+
+    unit: UnitOption = None
+    tokenizer: Tokenizer = None
+    sentences: SentencesOption = None
+    no_sentence_boundaries: NoBoundaries = False
+    blank_lines: BlankLinesOption = None
+    lowercase: Lowercase = None
+    fold_numbers: FoldNumbers = None
+    normalization: NormalizationOption = None
+    encoding: Encoding = None
+    split: Split = None
+    json: Json = False
+    quiet: Quiet = False
+    debug: Debug = False
+    seed: Seed = None
+    threads: Threads = None

@@ -11,6 +11,7 @@ import typer
 
 from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
+from lmkit_cli.shared_options import taking
 
 if TYPE_CHECKING:
     from lmkit.evaluation.perplexity import Accounting
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 40  # bytes of a word in the commands that are proposed
 
 
+@taking(options.CorpusOptions)
 def command(
     corpus: options.Corpus = None,
     order: Annotated[int, typer.Option("--order", "-o", help="Length of the longest n-grams.", min=1, max=100)] = 5,
@@ -67,15 +69,6 @@ def command(
             show_default="models/ngram-<corpus>.lm",
         ),
     ] = None,
-    unit: options.UnitOption = None,
-    tokenizer: options.Tokenizer = None,
-    sentences: options.SentencesOption = None,
-    no_sentence_boundaries: options.NoBoundaries = False,
-    blank_lines: options.BlankLinesOption = None,
-    lowercase: options.Lowercase = None,
-    fold_numbers: options.FoldNumbers = None,
-    normalization: options.NormalizationOption = None,
-    encoding: options.Encoding = None,
     min_count: Annotated[int, typer.Option(help="Words seen less often become <unk>.", min=1)] = 1,
     vocab_size: Annotated[
         int | None,
@@ -124,12 +117,8 @@ def command(
             show_default="none",
         ),
     ] = None,
-    split: options.Split = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-    seed: options.Seed = None,
-    threads: options.Threads = None,
+    *,
+    shared: options.CorpusOptions,
 ) -> None:
     """Train an n-gram language model on a corpus.
 
@@ -150,7 +139,7 @@ def command(
         _refuse_beside_counts(
             {
                 "a corpus": corpus,
-                "--split": split,
+                "--split": shared.split,
                 "--memory": memory,
                 "--temp": temp,
                 "--vocabulary": vocabulary,
@@ -160,18 +149,7 @@ def command(
         )
     known = None if vocabulary is None else reading.known_words(vocabulary)
     spec = corpus or (str(counts) if counts is not None else lmkit_corpora.default_corpus())
-    text_options = reading.text_options(
-        spec,
-        unit=unit,
-        no_sentence_boundaries=no_sentence_boundaries,
-        tokenizer=tokenizer,
-        sentences=sentences,
-        blank_lines=blank_lines,
-        lowercase=lowercase,
-        fold_numbers=fold_numbers,
-        normalization=normalization,
-        encoding=encoding,
-    )
+    text_options = reading.typed_options(spec, shared, shared.unit)
     target = out if out is not None else reading.MODELS_FOLDER / f"ngram-{reading.corpus_label(spec)}.lm"
     reading.check_output(target)
     started = time.perf_counter()
@@ -180,9 +158,9 @@ def command(
         _fit_counts(model, counts, held_out, text_options)
         reading.make_folder(target)
         model.write_arpa(target) if target.name.endswith((".arpa", ".arpa.gz")) else model.save(target)
-        _report_counts(model, counts, target, time.perf_counter() - started, json=json, quiet=quiet)
+        _report_counts(model, counts, target, time.perf_counter() - started, json=shared.json, quiet=shared.quiet)
         return
-    part = reading.choose_split(spec, split, "train")
+    part = reading.choose_split(spec, shared.split, "train")
     train = lmkit_corpora.load_corpus(spec, split=part, options=text_options)
     if bound is not None and _memory.peak_memory() > bound:
         taken = _memory.show_size(_memory.peak_memory())
@@ -195,7 +173,7 @@ def command(
         pruning=pruning,
         memory=memory,
         temp=temp if temp is not None or memory is None else target.parent,
-        threads=threads,
+        threads=shared.threads,
     )
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
     reading.make_folder(target)
@@ -210,7 +188,7 @@ def command(
     seconds = time.perf_counter() - started
 
     validation = _validate(model, spec, part)
-    if json:
+    if shared.json:
         output.result_json(
             {
                 "model": str(target),
@@ -220,7 +198,7 @@ def command(
                 **card,
             }
         )
-    elif quiet:
+    elif shared.quiet:
         output.result(str(target))
     else:
         _report(card, train, target, seconds, validation)
