@@ -43,7 +43,7 @@ def command(
         str | None,
         typer.Option(
             help="Begin from a known recipe: zaremba-small, zaremba-medium, zaremba-large, tied-200, tied-512, fast-cpu, regularised-512, "
-            "char-shakespeare (one text, by characters); other options change it.",
+            "regularised-2x512, char-shakespeare (one text, by characters); other options change it.",
             show_default="none",
         ),
     ] = None,

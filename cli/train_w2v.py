@@ -33,7 +33,7 @@ def command(
             "-alpha",
             "-lr",
             help="At first; it falls linearly.",
-            show_default="0.025 for skip-gram (0.03 with hs), 0.05 for CBOW",
+            show_default="0.025 to 0.075 for skip-gram, the higher the fewer words are read (0.03 with hs), 0.05 for CBOW",
         ),
     ] = None,
     sample: training.Sample = 1e-3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from typing import Any
@@ -34,8 +35,8 @@ class Word2Vec(Estimator):
     window : words on either side of a word that count as its context, at most.
     negative : noise words drawn for a prediction; only for "ns".
     epochs : passes over the text.
-    learning_rate : at first; it falls linearly. None takes the variant's: 0.025 for skip-gram, 0.03 for
-        skip-gram along a tree, 0.05 for CBOW.
+    learning_rate : at first; it falls linearly. None takes the variant's: for skip-gram 0.025 if 240 million words are read in all, up to
+        0.075 for fewer (see `Variant.skipgram_rate_words`); 0.03 for skip-gram along a tree, 0.05 for CBOW.
     sample : frequent words are left out at random, those the more that make up more than about this share of the text; 0 leaves none out.
     min_count : words seen less often get no vector.
     max_vocabulary_size : so many vectors at most, for the most frequent words; None for all.
@@ -129,6 +130,10 @@ class Word2Vec(Estimator):
             if held_out is None:
                 raise InvalidParameterError("The 'patience' parameter of fit must be None without a held-out text. Give one as held_out.")
         encoded = as_corpus(corpus, self.reading)
+        if self.learning_rate is None and start is None:
+            words = settings.epochs * len(encoded)
+            rate = settings.variant.learning_rate(settings.model, settings.loss, words)
+            settings = dataclasses.replace(settings, learning_rate=rate)
         rows = WordRows.from_corpus(
             encoded, self.min_count, self.max_vocabulary_size, settings.variant, None if start is None else start.words
         )

@@ -58,6 +58,9 @@ class SentenceCap:
             )
 
 
+_MOST_RAISED = 3.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Variant:
     """In what implementations of word2vec differ. The defaults are lmkit's own; `lmkit.embeddings.presets` holds those of others.
@@ -70,6 +73,8 @@ class Variant:
     direction : what skip-gram predicts: "context-in" predicts the centre from each context word, "centre-in" each context word from the
         centre.
     skipgram_rate, cbow_rate : learning rates where none is given.
+    skipgram_rate_words : skipgram_rate is for trainings that read so many words, all epochs together; with negative sampling it is higher
+        where fewer are read, by the fourth root of how many times fewer, at most threefold. None: it is the same for all.
     tree_rate : that of skip-gram along a tree where a window's words are trained at once (share_negatives); at skipgram_rate the vectors
         would know a little less than those of words trained one by one.
     final_rate : the learning rate falls linearly to this...
@@ -96,6 +101,7 @@ class Variant:
     share_negatives: bool = True
     direction: str = "context-in"
     skipgram_rate: float = 0.025
+    skipgram_rate_words: int | None = 240_000_000
     cbow_rate: float = 0.05
     tree_rate: float = 0.03
     final_rate: float = 0.0
@@ -130,11 +136,15 @@ class Variant:
                 "collisions are skipped. Got True instead."
             )
 
-    def learning_rate(self, model: str, loss: str) -> float:
-        """The rate to begin with where none is given."""
+    def learning_rate(self, model: str, loss: str, words: int | None = None) -> float:
+        """The rate to begin with where none is given. words : that the training reads, all epochs together; None for many."""
         if model == "cbow":
             return self.cbow_rate
-        return self.tree_rate if loss == "hs" and self.share_negatives else self.skipgram_rate
+        if loss == "hs":
+            return self.tree_rate if self.share_negatives else self.skipgram_rate
+        if words is None or self.skipgram_rate_words is None:
+            return self.skipgram_rate
+        return self.skipgram_rate * min(max((self.skipgram_rate_words / max(words, 1)) ** 0.25, 1.0), _MOST_RAISED)
 
     def replace(self, **changes: Any) -> Variant:
         """A copy with some choices changed."""

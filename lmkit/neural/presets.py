@@ -93,6 +93,17 @@ PRESETS: dict[str, Preset] = {
         ),
         Recipe(batch=20, steps=35, epochs=24),
     ),
+    "regularised-2x512": Preset(
+        "lmkit's own, for four hours of one core: tied 2x512, sampled softmax, all kinds of dropout with one mask for all steps, SGD, cosine",
+        Architecture(
+            layers=2,
+            hidden=512,
+            tied=True,
+            output={"name": "sampled", "samples": 1024},
+            dropout=Dropout(words=0.1, input=0.4, between=0.3, output=0.5, recurrent=0.3, variational=True),
+        ),
+        Recipe(optimizer="sgd", learning_rate=20.0, clip=0.25, batch=20, steps=35, epochs=40),
+    ),
     "char-shakespeare": Preset(
         "lmkit's own, for a million characters and twenty minutes of one core: 1x512, one mask for all steps, weight drop, AdamW, cosine",
         Architecture(layers=1, hidden=512, embedding=64, dropout=Dropout(output=0.4, recurrent=0.35, variational=True)),

@@ -203,6 +203,12 @@ def test_default_learning_rates() -> None:
         return Word2Vec(**parameters).settings().learning_rate
 
     assert (rate(), rate(model="cbow"), rate(loss="hs"), rate(model="cbow", loss="hs")) == (0.025, 0.05, 0.03, 0.05)
+    variant = Variant()
+    assert variant.learning_rate("skipgram", "ns", 240_000_000) == variant.learning_rate("skipgram", "ns", 10**10) == 0.025
+    assert variant.learning_rate("skipgram", "ns", 15_000_000) == pytest.approx(0.05)
+    assert variant.learning_rate("skipgram", "ns", 10) == pytest.approx(0.075)
+    assert variant.learning_rate("cbow", "ns", 10) == 0.05
+    assert [preset.learning_rate("skipgram", "ns", 10) for preset in (WORD2VEC, GENSIM, FASTTEXT)] == [0.025, 0.025, 0.05]
     assert [rate(loss="hs", compat=name) for name in ("word2vec", "gensim", "fasttext")] == [0.025, 0.025, 0.05]
     assert FastText(loss="hs").settings().learning_rate == 0.05
 
