@@ -94,7 +94,7 @@ PRESETS: dict[str, Preset] = {
         Recipe(batch=20, steps=35, epochs=24),
     ),
     "regularised-2x512": Preset(
-        "lmkit's own, for four hours of one core: tied 2x512, sampled softmax, all kinds of dropout with one mask for all steps, SGD, cosine",
+        "lmkit's own, for four hours of one core: tied 2x512, sampled softmax, every kind of dropout, one mask for all steps, SGD, cosine",
         Architecture(
             layers=2,
             hidden=512,
