@@ -23,7 +23,7 @@ from lmkit import NgramLanguageModel
 from lmkit.ngram.counting import counts, partitions
 from lmkit.ngram.formats import arpa_writing, native
 from lmkit.ngram.querying import layout
-from lmkit.ngram.smoothing import discounting
+from lmkit.ngram.smoothing import discounting, discounts
 from lmkit.text import _numbering, _reading
 
 PHASES: list[tuple[Any, str, str]] = [
@@ -40,7 +40,7 @@ PHASES: list[tuple[Any, str, str]] = [
     (counts.kernels, "link_groups", "suffixes: in groups"),
     (counts.kernels, "link_children", "suffixes: one by one"),
     (counts.kernels, "count_extensions", "smooth: left neighbours"),
-    (discounting.kernels, "count_of_counts", "smooth: counts of counts"),
+    (discounts.kernels, "count_of_counts", "smooth: counts of counts"),
     (discounting.kernels, "discount_level", "smooth: probabilities"),
     (discounting, "log10_of", "smooth: logarithms"),
     (layout.kernels, "fill_nodes", "write: fill records"),

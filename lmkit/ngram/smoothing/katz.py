@@ -27,7 +27,8 @@ from lmkit._validation import check_int
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing import _kernels_discounting as kernels
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, predictable_words, raw_counts
-from lmkit.ngram.smoothing.discounting import choose_discount, discounted
+from lmkit.ngram.smoothing.discounting import discounted
+from lmkit.ngram.smoothing.discounts import choose_discount
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,8 @@ from typing import ClassVar
 
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
-from lmkit.ngram.smoothing.discounting import check_discount, choose_discount, discounted, discounts_chosen
+from lmkit.ngram.smoothing.discounting import discounted
+from lmkit.ngram.smoothing.discounts import check_discount, choose_discount, discounts_chosen
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, raw_counts
-from lmkit.ngram.smoothing.discounting import constant, discounted
+from lmkit.ngram.smoothing.discounting import discounted
+from lmkit.ngram.smoothing.discounts import constant
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 
 from lmkit.ngram.counting.counts import NgramCounts
 from lmkit.ngram.smoothing.base import Estimates, HeldOut, Smoothing, check_flag
-from lmkit.ngram.smoothing.discounting import check_discount, count_of_counts, discounted, discounts_chosen
+from lmkit.ngram.smoothing.discounting import discounted
+from lmkit.ngram.smoothing.discounts import check_discount, count_of_counts, discounts_chosen
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """Used for an order whose counts of counts give none, as lmplz --discount_fallback does."""
