@@ -30,7 +30,17 @@ from lmkit.evaluation.analogy import AnalogyOptions, evaluate_analogies
 from lmkit.evaluation.similarity import evaluate_similarity
 from lmkit.text.corpus import EncodedCorpus
 
-TRAINING = {"model": "cbow", "dim": 100, "window": 5, "negative": 5, "sample": 1e-4, "epochs": 10, "min_count": 5, "threads": 1}
+TRAINING = {
+    "model": "cbow",
+    "dim": 100,
+    "window": 5,
+    "negative": 5,
+    "sample": 1e-4,
+    "epochs": 10,
+    "learning_rate": 0.05,
+    "min_count": 5,
+    "threads": 1,
+}
 WORDS = 20_000
 QUESTION = (["king", "woman"], ["man"])
 

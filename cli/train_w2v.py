@@ -33,7 +33,7 @@ def command(
             "-alpha",
             "-lr",
             help="At first; it falls linearly.",
-            show_default="0.025 to 0.075 for skip-gram, the higher the fewer words are read (0.03 with hs), 0.05 for CBOW",
+            show_default="0.025 to 0.075, for CBOW 0.05 to 0.15, the higher the fewer words are read; with hs 0.03 and 0.05",
         ),
     ] = None,
     sample: training.Sample = 1e-3,

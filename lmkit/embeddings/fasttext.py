@@ -128,9 +128,7 @@ class FastText(Word2Vec):
                     f"Got {getattr(variant, name)!r} instead."
                 )
         if self.compat is None:
-            variant = variant.replace(
-                skipgram_rate=LEARNING_RATE, skipgram_rate_words=None, cbow_rate=LEARNING_RATE, tree_rate=LEARNING_RATE
-            )
+            variant = variant.replace(skipgram_rate=LEARNING_RATE, rate_words=None, cbow_rate=LEARNING_RATE, tree_rate=LEARNING_RATE)
         common = super()._settings(variant)
         return SubwordSettings(**{field.name: getattr(common, field.name) for field in dataclasses.fields(common)}, ngrams=ngrams)
 

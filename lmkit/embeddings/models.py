@@ -35,8 +35,8 @@ class Word2Vec(Estimator):
     window : words on either side of a word that count as its context, at most.
     negative : noise words drawn for a prediction; only for "ns".
     epochs : passes over the text.
-    learning_rate : at first; it falls linearly. None takes the variant's: for skip-gram 0.025 if 240 million words are read in all, up to
-        0.075 for fewer (see `Variant.skipgram_rate_words`); 0.03 for skip-gram along a tree, 0.05 for CBOW.
+    learning_rate : at first; it falls linearly. None takes the variant's: 0.025 for skip-gram and 0.05 for CBOW if 240 million words are
+        read in all, up to three times as much for fewer (see `Variant.rate_words`); along a tree 0.03 and 0.05.
     sample : frequent words are left out at random, those the more that make up more than about this share of the text; 0 leaves none out.
     min_count : words seen less often get no vector.
     max_vocabulary_size : so many vectors at most, for the most frequent words; None for all.

@@ -73,8 +73,8 @@ class Variant:
     direction : what skip-gram predicts: "context-in" predicts the centre from each context word, "centre-in" each context word from the
         centre.
     skipgram_rate, cbow_rate : learning rates where none is given.
-    skipgram_rate_words : skipgram_rate is for trainings that read so many words, all epochs together; with negative sampling it is higher
-        where fewer are read, by the fourth root of how many times fewer, at most threefold. None: it is the same for all.
+    rate_words : these rates are for trainings that read so many words, all epochs together; with negative sampling they are higher where
+        fewer are read, by the fourth root of how many times fewer, at most threefold. None, and for sums of CBOW: the same for all.
     tree_rate : that of skip-gram along a tree where a window's words are trained at once (share_negatives); at skipgram_rate the vectors
         would know a little less than those of words trained one by one.
     final_rate : the learning rate falls linearly to this...
@@ -101,7 +101,7 @@ class Variant:
     share_negatives: bool = True
     direction: str = "context-in"
     skipgram_rate: float = 0.025
-    skipgram_rate_words: int | None = 240_000_000
+    rate_words: int | None = 240_000_000
     cbow_rate: float = 0.05
     tree_rate: float = 0.03
     final_rate: float = 0.0
@@ -138,13 +138,12 @@ class Variant:
 
     def learning_rate(self, model: str, loss: str, words: int | None = None) -> float:
         """The rate to begin with where none is given. words : that the training reads, all epochs together; None for many."""
-        if model == "cbow":
-            return self.cbow_rate
+        rate = self.cbow_rate if model == "cbow" else self.skipgram_rate
         if loss == "hs":
-            return self.tree_rate if self.share_negatives else self.skipgram_rate
-        if words is None or self.skipgram_rate_words is None:
-            return self.skipgram_rate
-        return self.skipgram_rate * min(max((self.skipgram_rate_words / max(words, 1)) ** 0.25, 1.0), _MOST_RAISED)
+            return self.tree_rate if model == "skipgram" and self.share_negatives else rate
+        if words is None or self.rate_words is None or (model == "cbow" and not self.cbow_mean):
+            return rate
+        return rate * min(max((self.rate_words / max(words, 1)) ** 0.25, 1.0), _MOST_RAISED)
 
     def replace(self, **changes: Any) -> Variant:
         """A copy with some choices changed."""

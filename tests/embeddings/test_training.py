@@ -207,7 +207,8 @@ def test_default_learning_rates() -> None:
     assert variant.learning_rate("skipgram", "ns", 240_000_000) == variant.learning_rate("skipgram", "ns", 10**10) == 0.025
     assert variant.learning_rate("skipgram", "ns", 15_000_000) == pytest.approx(0.05)
     assert variant.learning_rate("skipgram", "ns", 10) == pytest.approx(0.075)
-    assert variant.learning_rate("cbow", "ns", 10) == 0.05
+    assert variant.learning_rate("cbow", "ns", 15_000_000) == pytest.approx(0.1)
+    assert (variant.learning_rate("cbow", "hs", 10), variant.learning_rate("skipgram", "hs", 10)) == (0.05, 0.03)
     assert [preset.learning_rate("skipgram", "ns", 10) for preset in (WORD2VEC, GENSIM, FASTTEXT)] == [0.025, 0.025, 0.05]
     assert [rate(loss="hs", compat=name) for name in ("word2vec", "gensim", "fasttext")] == [0.025, 0.025, 0.05]
     assert FastText(loss="hs").settings().learning_rate == 0.05
