@@ -81,11 +81,17 @@ def peak_memory() -> int:
 
 
 class PrivateMemory(mmap.mmap):
-    """So many bytes, zeros at first, of no file, so that `let_go` leaves them alone. They are in small pages; NumPy asks for large ones."""
+    """So many bytes, zeros at first, of no file, so that `let_go` leaves them alone. They are in small pages; NumPy asks for large ones.
+
+    Raises MemoryError where the system has not so much.
+    """
 
     def __new__(cls, size: int) -> PrivateMemory:
         flags: dict[str, Any] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-        return super().__new__(cls, -1, max(size, 1), **flags)
+        try:
+            return super().__new__(cls, -1, max(size, 1), **flags)
+        except OSError as error:
+            raise MemoryError(f"{show_size(size)} of memory are not to be had") from error
 
 
 def let_go(*arrays: np.ndarray | None) -> None:

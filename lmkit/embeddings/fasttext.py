@@ -128,8 +128,8 @@ class FastText(Word2Vec):
                     f"Got {getattr(variant, name)!r} instead."
                 )
         if self.compat is None:
-            variant = variant.replace(skipgram_rate=LEARNING_RATE, rate_words=None, cbow_rate=LEARNING_RATE, tree_rate=LEARNING_RATE)
-        common = super()._settings(variant)
+            variant = variant.replace(skipgram_rate=LEARNING_RATE, cbow_rate=LEARNING_RATE, tree_rate=LEARNING_RATE)
+        common = super()._settings(variant.replace(rate_words=None))  # larger steps on small texts cost subwords their analogies
         return SubwordSettings(**{field.name: getattr(common, field.name) for field in dataclasses.fields(common)}, ngrams=ngrams)
 
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:

@@ -34,9 +34,10 @@ class Word2Vec(Estimator):
     dim : numbers in a vector, >= 1.
     window : words on either side of a word that count as its context, at most.
     negative : noise words drawn for a prediction; only for "ns".
-    epochs : passes over the text.
+    epochs : passes over the text; with compat="fasttext" more where there are rare words (see `Variant.counts_rare_words`).
     learning_rate : at first; it falls linearly. None takes the variant's: 0.025 for skip-gram and 0.05 for CBOW if 240 million words are
-        read in all, up to three times as much for fewer (see `Variant.rate_words`); along a tree 0.03 and 0.05.
+        read in all, up to three times as much for fewer (see `Variant.rate_words`) unless `fit` gets vectors to begin with; along a tree
+        0.03 and 0.05.
     sample : frequent words are left out at random, those the more that make up more than about this share of the text; 0 leaves none out.
     min_count : words seen less often get no vector.
     max_vocabulary_size : so many vectors at most, for the most frequent words; None for all.
@@ -176,7 +177,12 @@ class Word2Vec(Estimator):
         self.vectors_ = WordVectors(**exported, counts=rows.counts, text_options=corpus.options, made=made)
 
     def settings(self) -> Settings:
-        """The training that the parameters describe. Raises InvalidParameterError."""
+        """The training that the parameters describe, with the learning rate for a large text: `fit` raises it for a small one.
+
+        Raises
+        ------
+        InvalidParameterError : if a parameter is outside its range.
+        """
         return self._settings(get_variant(self.compat))
 
     def _settings(self, variant: Variant) -> Settings:

@@ -73,8 +73,9 @@ class Variant:
     direction : what skip-gram predicts: "context-in" predicts the centre from each context word, "centre-in" each context word from the
         centre.
     skipgram_rate, cbow_rate : learning rates where none is given.
-    rate_words : these rates are for trainings that read so many words, all epochs together; with negative sampling they are higher where
-        fewer are read, by the fourth root of how many times fewer, at most threefold. None, and for sums of CBOW: the same for all.
+    rate_words : skipgram_rate and cbow_rate are for trainings that read so many words, all epochs together; with negative sampling they
+        are higher where fewer are read, by the fourth root of how many times fewer, at most threefold. None, and for sums of CBOW and
+        for subwords: the same for all.
     tree_rate : that of skip-gram along a tree where a window's words are trained at once (share_negatives); at skipgram_rate the vectors
         would know a little less than those of words trained one by one.
     final_rate : the learning rate falls linearly to this...
@@ -82,8 +83,8 @@ class Variant:
     rate_every : it changes after so many tokens.
     subsampling : with t the threshold, N tokens and f occurrences a word stays with probability (sqrt(f/tN) + 1) tN/f ("word2vec") or
         sqrt(tN/f) + tN/f ("fasttext"), which is the same sum. "gensim" is as "word2vec", but a threshold of 1 and more is a count.
-    counts_rare_words : words without a row count among the N tokens, and training lasts until `epochs` N others have been read: a little
-        over `epochs` passes.
+    counts_rare_words : words rarer than the minimum count are among the N tokens, and training lasts until `epochs` N others have been
+        read: more than `epochs` passes, the last one perhaps not to the end.
     shrink_windows : draw the size of each window from 1 .. window.
     noise_exponent : negatives are drawn by counts to this power.
     noise_collision : a negative that is the word to be predicted is drawn anew ("redraw") or left out ("skip").
@@ -130,6 +131,8 @@ class Variant:
         check_float("Variant", "rate_floor", self.rate_floor, minimum=0, maximum=1)
         check_float("Variant", "noise_exponent", self.noise_exponent)
         check_int("Variant", "rate_every", self.rate_every, minimum=1)
+        if self.rate_words is not None:
+            check_int("Variant", "rate_words", self.rate_words, minimum=1)
         if self.share_negatives and (self.direction != "context-in" or self.sigmoid is not None or self.noise_collision != "redraw"):
             raise InvalidParameterError(
                 "The 'share_negatives' parameter of Variant must be False where direction is 'centre-in', the sigmoid a table or "

@@ -215,6 +215,7 @@ class NgramScorer(AnsweringModel):
     def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
         """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
         check_int("next_words", "top", top, minimum=1)
+        self._check_fitted("trie_")
         ids, log10, lengths = self.successors_.top(self._state_after(prompt)[0], top)
         tokens = self.vocabulary_.decode(ids)
         return [NextWord(*row) for row in zip(tokens, (10.0**log10).tolist(), lengths.tolist(), strict=True)]

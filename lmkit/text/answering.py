@@ -83,7 +83,7 @@ class AnsweringModel(Estimator):
         for token_id in self.vocabulary.lookup(encode_prompt(prompt, self.text_options)).tolist():
             state = self.advance(state, [token_id])
         log_probs = self.log_probs(state)[0]
-        if not np.isfinite(log_probs).any():
+        if (log_probs == -np.inf).all():
             return []
         ids, _ = Decoding(top_k=top).candidates(log_probs)
         return [NextWord(token, float(p)) for token, p in zip(self.vocabulary.decode(ids), np.exp(log_probs[ids]), strict=True)]

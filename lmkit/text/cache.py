@@ -49,6 +49,7 @@ def cached(source: TextSource, options: TextOptions, encode: Callable[[Path | No
     limit = size_limit()
     if limit == 0:
         return encode(None, None)
+    hashed = _stamps(source)
     key, sha256 = _key_and_sha256(source, options)
     path = folder() / (key + _ENDING)
     with contextlib.suppress(FormatError, InputError, OSError):
@@ -57,6 +58,8 @@ def cached(source: TextSource, options: TextOptions, encode: Callable[[Path | No
             os.utime(path)
         return corpus
     corpus = encode(path.parent, sha256)
+    if _stamps(source) != hashed:  # another text than was hashed
+        return encode(None, None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _writing:
@@ -115,6 +118,17 @@ def _key_and_sha256(source: TextSource, options: TextOptions) -> tuple[str, str 
             raise InputError(f"{document.path}: could not be read ({error.strerror or error}); check the path.") from None
         digest.update(of_file.digest())
     return digest.hexdigest(), of_file.hexdigest() if len(source) == 1 and not source.is_compressed else None
+
+
+def _stamps(source: TextSource) -> list[tuple[int, int]]:
+    """Size and time of each file: what changes if somebody writes to it. A file that is not there has none."""
+    found = []
+    for document in source.documents():
+        assert document.path is not None
+        with contextlib.suppress(OSError):
+            status = document.path.stat()
+            found.append((status.st_size, status.st_mtime_ns))
+    return found
 
 
 def write_entry(path: Path, corpus: EncodedCorpus) -> None:

@@ -16,6 +16,7 @@ from lmkit.embeddings.training import _kernels_windows as windows
 from lmkit.embeddings.training.objective import Parameters, Stretch, make_objective
 from lmkit.embeddings.training.text import TrainingText, WordRows, keep_probabilities
 from lmkit.embeddings.training.trainer import new_parameters
+from lmkit.errors import InvalidParameterError
 from lmkit.numeric.alias import alias_probabilities
 from lmkit.text import as_corpus
 
@@ -177,17 +178,21 @@ def test_noise_of_word2vec_never_draws_the_end_of_sentence() -> None:
 
 
 def test_fasttext_reads_on_until_known_words_make_up_for_rare_ones() -> None:
-    """A line has four words and its end, one of them rare: of `epochs` times 50 tokens, 40 are read in a pass."""
-    lines = "\n".join(f"a b c rare{number}" for number in range(10))
-    model = Word2Vec(compat="fasttext", min_count=2, epochs=4, sample=0, dim=4, threads=1).fit(lines)
-    assert [record["tokens"] for record in model.history_] == [40] * 5
-    assert model.history_[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
-    model = Word2Vec(compat="fasttext", min_count=2, epochs=1, sample=0, dim=4, threads=1).fit(lines)
-    assert [record["tokens"] for record in model.history_] == [40, 10]
-    kept = Word2Vec(compat="word2vec", min_count=2, epochs=1, sample=0, dim=4, threads=1).fit(lines)
-    assert [record["tokens"] for record in kept.history_] == [40]
+    """A line has three known words, two rare ones and its end: 60 tokens, of which a pass of 50 words reads 40."""
+    lines = "\n".join(f"a b rare{number} c rarer{number}" for number in range(10))
+
+    def history(compat: str, epochs: int) -> list[dict[str, Any]]:
+        return Word2Vec(compat=compat, min_count=2, epochs=epochs, sample=0, dim=4, threads=1).fit(lines).history_
+
+    found = history("fasttext", 4)
+    assert [record["tokens"] for record in found] == [50] * 6  # 4 * 60 tokens, 40 a pass
+    assert found[-1]["learning_rate"] == pytest.approx(0, abs=1e-9)
+    assert [record["tokens"] for record in history("fasttext", 1)] == [50, 25]
+    assert [record["tokens"] for record in history("word2vec", 1)] == [50]
     rows = WordRows.from_corpus(as_corpus(lines), 2, None, FASTTEXT)
-    assert (int(rows.counts.sum()), rows.tokens) == (40, 50)
+    assert (int(rows.counts.sum()), rows.tokens) == (40, 60)
+    share = TrainingText(as_corpus(lines), rows, 0.01, FASTTEXT).expected_kept / rows.counts
+    assert share == pytest.approx(keep_probabilities(rows.counts, 60, 0.01, "fasttext"))
 
 
 def test_fasttext_counts_the_end_of_sentence() -> None:
@@ -212,6 +217,26 @@ def test_default_learning_rates() -> None:
     assert [preset.learning_rate("skipgram", "ns", 10) for preset in (WORD2VEC, GENSIM, FASTTEXT)] == [0.025, 0.025, 0.05]
     assert [rate(loss="hs", compat=name) for name in ("word2vec", "gensim", "fasttext")] == [0.025, 0.025, 0.05]
     assert FastText(loss="hs").settings().learning_rate == 0.05
+
+
+def test_the_rate_follows_how_much_is_read() -> None:
+    def fitted(kind: Any = Word2Vec, start: Any = None, **parameters: Any) -> float:
+        model = kind(dim=4, min_count=1, threads=1, **parameters).fit("a b c\nb a c", start=start)
+        return model.vectors_.made["settings"]["learning_rate"]
+
+    rate = Variant().learning_rate
+    assert fitted() == rate("skipgram", "ns", 30) == pytest.approx(0.075)
+    assert fitted(model="cbow") == rate("cbow", "ns", 30) == pytest.approx(0.15)
+    assert fitted(compat=Variant(rate_words=480)) == pytest.approx(0.025 * (480 / 30) ** 0.25)
+    unraised = {"compat": "word2vec"}, {"compat": Variant(rate_words=None)}, {"learning_rate": 0.025}
+    assert {fitted(**parameters) for parameters in unraised} == {0.025}
+    assert fitted(model="cbow", compat=Variant(cbow_mean=False)) == 0.05
+    assert fitted(loss="hs") == 0.03
+    assert fitted(FastText) == fitted(FastText, compat=Variant(skipgram_rate=0.05)) == 0.05
+    begun = Word2Vec(dim=4, min_count=1, threads=1).fit("a b c\nb a c").vectors_
+    assert fitted(start=begun) == 0.025
+    with pytest.raises(InvalidParameterError, match="'rate_words' parameter of Variant must be"):
+        Variant(rate_words=-5)
 
 
 def test_learning_rate_falls_in_steps_to_its_floor() -> None:

@@ -18,6 +18,7 @@ import pytest
 import lmkit
 from lmkit.embeddings import Checkpoints, Variant, Word2Vec
 from lmkit.embeddings.training import merging
+from lmkit.embeddings.training.trainer import Trainer
 from lmkit.errors import DivergenceError, InputError, InvalidParameterError, UsageError
 from lmkit.text import as_corpus
 
@@ -91,6 +92,46 @@ def test_many_threads_stay_finite_and_learn(threads: int, monkeypatch: pytest.Mo
 
 class _KilledError(Exception):
     pass
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_last_pass_that_is_cut_short_resumes(tmp_path: Path, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As fastText does where there are rare words: one pass and a part of a second one, in which the process dies."""
+    monkeypatch.setattr(merging, "SINGLE_STRETCH", 500)
+    monkeypatch.setattr(merging, "STRETCH", 100)
+    monkeypatch.setattr(merging, "TOGETHER", 0)
+    words = iter(range(10**6))
+    text = "\n".join(f"sea sky rare{next(words)} bread" for _ in range(4000))
+
+    def fit(**given: Any) -> Word2Vec:
+        return small(compat="fasttext", min_count=2, epochs=1, learning_rate=None, threads=threads).fit(text, **given)
+
+    whole = fit()
+    assert [record["tokens"] for record in whole.history_] == [16000, 4000]
+    checkpoints = Checkpoints(tmp_path / "state", minutes=0, resume=True)
+    store, train_epoch = Trainer._store, Trainer._train_epoch
+    begun: list[tuple[int, int]] = []
+
+    def die(trainer: Trainer) -> None:
+        store(trainer)
+        if trainer.state.epoch == 1:
+            raise _KilledError
+
+    def note(trainer: Trainer, *arguments: Any) -> None:
+        begun.append((trainer.state.epoch, trainer.state.round))
+        train_epoch(trainer, *arguments)
+
+    monkeypatch.setattr(Trainer, "_store", die)
+    with pytest.raises(_KilledError):
+        fit(checkpoints=checkpoints)
+    monkeypatch.setattr(Trainer, "_store", store)
+    monkeypatch.setattr(Trainer, "_train_epoch", note)
+    resumed = fit(checkpoints=checkpoints)
+    [(epoch, rounds)] = begun
+    assert epoch == 1
+    assert 0 < rounds < {1: 8, 2: 20}[threads]
+    assert resumed.history_ == whole.history_
+    assert _files(tmp_path, resumed, "resumed") == _files(tmp_path, whole, "whole")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

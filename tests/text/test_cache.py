@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import multiprocessing
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +58,43 @@ def test_a_hit_is_the_same_without_reading_again(text: Path, own_folder: Path, m
     monkeypatch.setattr(encoding_module, "read_document", None)
     assert same(read(text), plain)
     assert len(entries(own_folder)) == 1
+
+
+@pytest.mark.parametrize("kind", ["mark", "latin-1", "gzip", "folder", "two"])
+def test_the_sha256_is_that_of_the_text(kind: str, text: Path, tmp_path: Path) -> None:
+    """Of a single plain file it is known from the entry's name, and not computed again."""
+    content, spec, options = text.read_bytes(), text, TextOptions()
+    if kind == "mark":
+        text.write_bytes(b"\xef\xbb\xbf" + content)
+    elif kind == "latin-1":
+        text.write_bytes(content.decode().encode("latin-1"))
+        options = TextOptions(encoding="latin-1")
+    elif kind == "gzip":
+        text.write_bytes(gzip.compress(content))
+    else:
+        spec = tmp_path / "folder"
+        spec.mkdir()
+        (spec / "a.txt").write_bytes(content)
+        if kind == "two":
+            (spec / "b.txt").write_bytes(b"more\n")
+    plain = encode(open_source(spec), options, progress=False)
+    assert plain.sha256
+    assert same(read(spec, options), plain)
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(text: Path, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = cache._key_and_sha256
+
+    def change(*arguments: Any) -> Any:
+        found = hashed(*arguments)
+        text.write_text("another text\n")
+        return found
+
+    monkeypatch.setattr(cache, "_key_and_sha256", change)
+    corpus = read(text)
+    monkeypatch.undo()
+    assert corpus.sha256 == hashlib.sha256(b"another text\n").hexdigest()
+    assert entries(own_folder) == []
 
 
 def test_models_may_use_what_is_mapped(text: Path) -> None:

@@ -114,11 +114,12 @@ class Replicas:
     objective : tells how often rows are updated.
     threads : how many copies; the results depend on it.
     workers : system threads that do the work, at most `threads`; the results don't depend on it.
+    tokens : that are read in all.
     """
 
-    def __init__(self, parameters: Parameters, objective: Objective, threads: int, workers: int) -> None:
+    def __init__(self, parameters: Parameters, objective: Objective, threads: int, workers: int, tokens: int) -> None:
         self.threads = threads
-        self.plan = Plan.of(threads, objective.text.tokens * objective.settings.epochs)
+        self.plan = Plan.of(threads, tokens)
         self._parameters = parameters
         self._pool = ThreadPoolExecutor(min(threads, workers))
         self._limits: Any = None

@@ -152,7 +152,7 @@ class Trainer:
         """
         settings = self.settings
         workers = min(settings.threads, os.cpu_count() or 1)
-        with self._interrupts, Replicas(self.parameters, self.objective, settings.threads, workers) as replicas:
+        with self._interrupts, Replicas(self.parameters, self.objective, settings.threads, workers, self.passes.total) as replicas:
             scratch = [self.objective.scratch() for _ in range(settings.threads)]
             while self.state.epoch < self.passes.count and not self._is_patience_over():
                 self._train_epoch(replicas, scratch)
