@@ -37,7 +37,7 @@ LossOption = Annotated[Loss, typer.Option("--loss", "-loss", help="Negative samp
 Dim = Annotated[int, typer.Option("--dim", "-dim", "-size", "--vector-size", help="Numbers in a vector.", min=1)]
 Window = Annotated[int, typer.Option("--window", "-window", "-ws", help="Words on either side that are a word's context, at most.", min=1)]
 Negative = Annotated[int, typer.Option("--negative", "-negative", "-neg", help="Noise words drawn for a prediction.", min=0)]
-Epochs = Annotated[int, typer.Option("--epochs", "-epoch", "-iter", help="Passes over the text; a few more with --compat fasttext, as fastText counts.", min=1)]
+Epochs = Annotated[int, typer.Option("--epochs", "-epoch", "-iter", help="Passes over the text; more with --compat fasttext.", min=1)]
 Sample = Annotated[
     float, typer.Option("--sample", "-sample", "-t", help="Leave frequent words out at random, those above about this share of the text.")
 ]

@@ -46,7 +46,7 @@ class Word2Vec(Estimator):
     reading : how text becomes sentences and tokens, for what is not encoded yet; by default at white space, a line a sentence.
     seed : one seed, one number of threads, one text: the same bytes on one machine.
     threads : copies of the model that are trained at once and merged at fixed points; the memory of threads + 1 models. None is one for
-        each core. The vectors depend on the number, their quality does not.
+        each core. The vectors depend on the number, their quality hardly does.
 
     Attributes
     ----------
