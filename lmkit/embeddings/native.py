@@ -40,6 +40,8 @@ def read_native(container: Container) -> WordVectors:
     """Open what `write_native` wrote, memory-mapped. Raises FormatError if parts are missing or don't fit together."""
     where = str(container.path)
     metadata = container.metadata
+    if "vectors.matrix" not in container and "vectors.codes" not in container:
+        raise FormatError(f"{where}: holds no vectors; the file is damaged, make it again.")
     words = StringTable.from_named_tensors(container, "words", where)
     subwords = None
     if metadata.get("subwords") is not None:
@@ -65,4 +67,5 @@ def read_native(container: Container) -> WordVectors:
             where=where,
         )
     except InvalidParameterError as error:
-        raise FormatError(f"{str(error).rstrip('.')}. The file is damaged, make it again.") from None
+        fault = str(error).rstrip(".")
+        raise FormatError(f"{'' if where in fault else where + ': '}{fault}. The file is damaged, make it again.") from None
