@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def script(name: str) -> ModuleType:
-    """A script of docs/ as a module."""
-    specification = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-readme = script("readme_commands")
+readme = load_script(ROOT / "docs" / "readme_commands.py")
 
 
 def test_two_commands_for_all_the_set_up() -> None:
@@ -64,7 +52,7 @@ def comparable(text: str) -> list[str]:
 
 
 def test_page_of_the_command_line_is_current() -> None:
-    page = script("make_cli_page").page()
+    page = load_script(ROOT / "docs" / "make_cli_page.py").page()
     assert page == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run `python docs/make_cli_page.py`"
 
 

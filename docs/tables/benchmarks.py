@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import re
 from pathlib import Path
 from typing import Any
+
+from pages import with_tables
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent.parent / "benchmarks" / "results"
@@ -136,11 +137,8 @@ def shown(value: float) -> str:
 
 def main() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for name, (unit, rows) in TABLES.items():
-        marker = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        made = "\n" + table(unit, rows) + "\n"
-        text = marker.sub(lambda found, made=made: found.group(1) + made + found.group(2), text)  # type: ignore[misc]
-    PAGE.write_text(text, encoding="utf-8")
+    tables = {name: table(unit, rows) for name, (unit, rows) in TABLES.items()}
+    PAGE.write_text(with_tables(text, tables), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from pages import with_tables
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "comparing.json"
@@ -112,11 +113,7 @@ def _known(value: float | None) -> bool:
 
 def page(text: str, results: dict[str, Any]) -> str:
     """The page with its tables replaced by those of the results."""
-    for name, result in results.items():
-        marker = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        made = table(result)
-        text = marker.sub(lambda found, made=made: f"{found.group(1)}\n{made}\n{found.group(2)}", text)  # type: ignore[misc]
-    return text
+    return with_tables(text, {name: table(result) for name, result in results.items()})
 
 
 def stored() -> dict[str, Any]:

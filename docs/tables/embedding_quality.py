@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 from pathlib import Path
 from typing import Any
+
+from pages import with_tables
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent.parent / "benchmarks" / "results"
@@ -100,10 +101,7 @@ def _differing(rows: list[dict[str, Any]]) -> str:
 
 def page(text: str, results: dict[str, dict[str, Any]]) -> str:
     """The page with the tables of the results."""
-    for name, table in (("quality", quality_table(results)), ("quality compared", compared(results))):
-        block = f"<!-- table: {name} -->\n\n{table}\n\n<!-- /table -->"
-        text = re.sub(rf"<!-- table: {name} -->.*?<!-- /table -->", lambda match, block=block: block, text, flags=re.DOTALL)
-    return text
+    return with_tables(text, {"quality": quality_table(results), "quality compared": compared(results)})
 
 
 if __name__ == "__main__":

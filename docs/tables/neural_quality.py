@@ -18,13 +18,14 @@ import argparse
 import dataclasses
 import json
 import math
-import re
 import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from pages import with_tables
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "neural_quality.json"
@@ -177,9 +178,8 @@ def store(name: str, row: dict[str, Any]) -> None:
 
 
 def write_page() -> None:
-    marker = re.compile(r"(<!-- table: quality -->\n).*?(<!-- end -->)", re.DOTALL)
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(marker.sub(lambda found: found.group(1) + "\n" + tables(stored()) + "\n" + found.group(2), text), encoding="utf-8")
+    PAGE.write_text(with_tables(text, {"quality": tables(stored())}), encoding="utf-8")
 
 
 def main() -> None:

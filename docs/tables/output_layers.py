@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from pages import with_tables
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "output_layers.json"
@@ -111,10 +112,7 @@ def cost_table(costs: dict[str, Any]) -> str:
 
 def page(text: str, results: dict[str, Any], costs: dict[str, Any]) -> str:
     """The page with its tables replaced by those of the results."""
-    for name, table in tables(results, costs).items():
-        marker = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = marker.sub(lambda found, table=table: found.group(1) + "\n" + table + "\n" + found.group(2), text)  # type: ignore[misc]
-    return text
+    return with_tables(text, tables(results, costs))
 
 
 def stored(path: Path) -> dict[str, Any]:

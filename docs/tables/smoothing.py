@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from pages import with_tables
 
 from lmkit import NgramLanguageModel, TextOptions
 from lmkit.evaluation.perplexity import Accounting
@@ -183,10 +184,7 @@ def character_table(result: dict[str, Any]) -> str:
 
 def page(text: str, results: dict[str, Any]) -> str:
     """The page with its tables replaced by those of the results."""
-    for name, table in tables(results).items():
-        marker = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = marker.sub(lambda found, table=table: found.group(1) + "\n" + table + "\n" + found.group(2), text)  # type: ignore[misc]
-    return text
+    return with_tables(text, tables(results))
 
 
 def main() -> None:

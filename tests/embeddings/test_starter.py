@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import load_script
 
 from lmkit.embeddings import starter
 from lmkit.errors import InputError, UnknownWordError
@@ -85,16 +85,7 @@ def test_a_broken_installation_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_the_program_leaves_out_marks_only() -> None:
-    path = ROOT / "benchmarks" / "starter_vectors.py"
-    sys.path.insert(0, str(path.parent))
-    try:
-        specification = importlib.util.spec_from_file_location("starter_vectors", path)
-        assert specification is not None
-        assert specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
+    module = load_script(ROOT / "benchmarks" / "starter_vectors.py")
     kept = module.spoken(as_corpus([["=", "april", "="], [".", ","], ["it", "'s", "3rd", "-", "1,000"]]))
     assert kept.vocabulary.tokens()[3:] == ["april", "it", "'s", "3rd", "1,000"]
     assert kept.vocabulary.counts is not None

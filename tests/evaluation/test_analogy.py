@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reference import analogy_twin
+from scripts import load_script
 
 from lmkit.embeddings.vectors import WordVectors
 from lmkit.errors import FormatError, InputError, InvalidParameterError
@@ -18,11 +18,7 @@ from lmkit.evaluation.analogy_methods import Candidates
 from lmkit.evaluation.analogy_sets import AnalogyTest, read_analogies
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-_spec = importlib.util.spec_from_file_location("make_analogy_goldens", GOLDEN / "make_analogy_goldens.py")
-assert _spec is not None
-assert _spec.loader is not None
-golden = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(golden)
+golden = load_script(GOLDEN / "make_analogy_goldens.py")
 
 
 @pytest.fixture(scope="module")

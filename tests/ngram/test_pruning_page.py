@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from scripts import load_script
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "tables" / "pruning.py"
 DATA = Path(__file__).parents[1] / "golden" / "data"
@@ -16,13 +15,7 @@ DATA = Path(__file__).parents[1] / "golden" / "data"
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("pruning_tables", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["pruning_tables"] = module
-    specification.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 def test_the_pages_show_the_stored_results(script: ModuleType) -> None:

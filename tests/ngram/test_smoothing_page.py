@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from scripts import load_script
 
 from lmkit.text.encoding import as_corpus
 
@@ -18,13 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "docs" / "tables" / "smoothing.py"
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("smoothing_tables", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["smoothing_tables"] = module
-    specification.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 def test_the_page_shows_the_stored_results(script: ModuleType) -> None:
