@@ -32,7 +32,7 @@ COMMANDS: dict[str, Row] = {
     "train-ngram": Row("train_ngram", "Train an n-gram language model on a corpus."),
     "train-w2v": Row("train_w2v", "Train word vectors with word2vec: skip-gram or CBOW, negative sampling or hierarchical softmax."),
     "train-fasttext": Row("train_fasttext", "Train word vectors that know the parts of words."),
-    "train-rnn": Row("train_rnn", "Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan."),
+    "train-rnn": Row("train_rnn", "Train a recurrent language model on a corpus: LSTM, GRU, QRNN, Elman or Jordan."),
     "train-nnlm": Row("train_nnlm", "Train a language model that sees a fixed window of words."),
     "perplexity": Row("perplexity", "Score a text under a model and print the accounting."),
     "compare": Row("compare", "Compare language models of any family on one text."),

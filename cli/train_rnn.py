@@ -23,7 +23,7 @@ class InitialState(enum.StrEnum):
 def command(
     corpus: options.Corpus = None,
     cell: Annotated[
-        str | None, typer.Option(help="lstm, lstm-peephole, gru, gru-reset-before, elman, elman-relu, jordan.", show_default="lstm")
+        str | None, typer.Option(help="lstm, lstm-peephole, gru, gru-reset-before, elman, elman-relu, jordan, qrnn.", show_default="lstm")
     ] = None,
     layers: Annotated[int | None, typer.Option(help="Number of layers.", min=1, show_default="2")] = None,
     hidden: Annotated[int | None, typer.Option(help="Units of a layer.", min=1, show_default="200")] = None,
@@ -56,7 +56,7 @@ def command(
     dropout_output: Annotated[float | None, typer.Option(help="At outputs.", min=0, max=0.99, show_default="--dropout")] = None,
     dropout_words: Annotated[float | None, typer.Option(help="Of whole words of the embedding.", min=0, max=0.99, show_default="0")] = None,
     dropout_recurrent: Annotated[
-        float | None, typer.Option(help="Of recurrent weights (weight drop).", min=0, max=0.99, show_default="0")
+        float | None, typer.Option(help="Of recurrent weights (weight drop); zoneout in a QRNN.", min=0, max=0.99, show_default="0")
     ] = None,
     variational: Annotated[
         bool | None, typer.Option("--variational/--no-variational", help="One mask for all steps of a batch.", show_default="no")
@@ -84,7 +84,7 @@ def command(
     *,
     shared: training.TrainingOptions,
 ) -> None:
-    """Train a recurrent language model on a corpus: LSTM, GRU, Elman or Jordan.
+    """Train a recurrent language model on a corpus: LSTM, GRU, QRNN, Elman or Jordan.
 
     A training that is interrupted, by Ctrl-C or by force, goes on with --resume from its last checkpoint and ends with the same weights.
     """

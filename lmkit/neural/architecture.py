@@ -27,7 +27,7 @@ class Architecture:
         several layers has E units, as in AWD-LSTM (Merity, Keskar and Socher 2018).
     output : name of an output layer in `lmkit.neural.losses`, or a dict with "name" and its options.
     initial_state : "zero", or "learned": one vector a layer and state, trained with the rest.
-    forget_bias : of an LSTM's forget gates at the start.
+    forget_bias : of an LSTM's or QRNN's forget gates at the start.
     scale : initial weights are drawn from U(-scale, scale); None takes 1/sqrt(H) in the cells, as torch.nn does, and 0.1 elsewhere.
     dropout : what is dropped in training.
     activation_penalty, temporal_penalty : alpha of AR and beta of TAR on the last layer's output; see `lmkit.neural.penalties`.
@@ -83,21 +83,19 @@ class Architecture:
 
     def weights(self, vocabulary_size: int) -> int:
         """About how many weights a network of this shape has, its output layer taken for a full softmax."""
-        gates = get_cell(self.cell).gates
-        cells = sum(gates * size * (before + size + 1) for before, size in self.sizes)
+        cells = sum(get_cell(self.cell).count_weights(before, size) for before, size in self.sizes)
         tables = vocabulary_size * self.embedding_size + (0 if self.tied else vocabulary_size * self.output_size)
         return tables + cells + vocabulary_size
 
     def packed_weights(self, vocabulary_size: int) -> int:
-        """About how many weights lie packed as well while it is validated: W_hh, W_ih in the place of its transpose, the output layer's."""
-        gates = get_cell(self.cell).gates
-        cells = sum(gates * size * (size + max(before, size)) for before, size in self.sizes)
+        """About how many weights lie packed as well while it is validated: the cells' and the output layer's."""
+        cells = sum(get_cell(self.cell).count_packed(before, size) for before, size in self.sizes)
         return cells + vocabulary_size * self.output_size
 
     def batch_bytes(self, rows: int, vocabulary_size: int, itemsize: int = 4) -> int:
         """About how many bytes a batch of so many rows takes, a full softmax included."""
-        gates = get_cell(self.cell).gates
-        each = vocabulary_size + self.embedding_size + sum((gates + 4) * size for _, size in self.sizes)
+        cell = get_cell(self.cell)
+        each = vocabulary_size + self.embedding_size + sum((cell.taps * cell.gates + 4) * size for _, size in self.sizes)
         return rows * each * itemsize
 
     def to_dict(self) -> dict[str, Any]:

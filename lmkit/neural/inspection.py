@@ -23,6 +23,7 @@ from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import Batch
 from lmkit.neural.interfaces import Workers, make_shards
 from lmkit.neural.layers.dropout import Dropout
+from lmkit.neural.layers.recurrent import MatrixRecurrence
 from lmkit.neural.optimizers import clip_scale, global_norm
 from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
@@ -75,7 +76,12 @@ def fresh_network(
     network = RecurrentNetwork(Architecture(cell=cell, layers=1, hidden=hidden), counts, (1,), seed, dtype)
     if radius is not None:
         radius = check_float("fresh_network", "radius", radius, minimum=0, open_minimum=True)
-        weight = network.layers[0].w_hh.value
+        layer = network.layers[0]
+        if not isinstance(layer, MatrixRecurrence):
+            raise InvalidParameterError(
+                f"A {cell} cell has no recurrent matrix and so no spectral radius; leave out the one behind the colon."
+            )
+        weight = layer.w_hh.value
         for start in range(0, len(weight), hidden):
             gate = weight[start : start + hidden]
             gate *= radius / np.abs(np.linalg.eigvals(gate)).max()

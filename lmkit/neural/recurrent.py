@@ -19,10 +19,10 @@ from lmkit.neural.output_layer import output_from, output_tensors
 from lmkit.neural.penalties import Penalties
 
 # Where masks are drawn: sites of `Masks`.
-_WORDS, _WEIGHTS = 1000, 2000
+_WORDS, _RECURRENCE = 1000, 2000
 
 States = list[tuple[np.ndarray, ...]]
-"""For each layer its states, each (B, H)."""
+"""For each layer its states, each (B, H) or as wide as the cell says."""
 
 
 class RecurrentNetwork:
@@ -78,8 +78,8 @@ class RecurrentNetwork:
     def _initial_states(self) -> list[tuple[Parameter, ...]]:
         return [
             tuple(
-                Parameter.of(f"initial_{name}_l{layer.number}", np.zeros(layer.hidden_size, self.dtype), decays=False)
-                for name in layer.states
+                Parameter.of(f"initial_{name}_l{layer.number}", np.zeros(size, self.dtype), decays=False)
+                for name, size in zip(layer.states, layer.state_sizes, strict=True)
             )
             for layer in self.layers
         ]
@@ -91,7 +91,7 @@ class RecurrentNetwork:
         self._make_room(rows, texts, shards)
         self._carried = self.zero_states(texts)
         self._d_states = self.zero_states(texts)
-        table = (len(self.embedding.weight.value), self.layers[0].gates * self.layers[0].hidden_size)
+        table = (len(self.embedding.weight.value), self.layers[0].width)
         self._table = np.empty(table, self.dtype) if self._takes_table(rows) else None
         self.output.begin(rows, shards)
         self.penalties.begin(rows, self.architecture.output_size, shards, self.dtype)
@@ -117,7 +117,7 @@ class RecurrentNetwork:
 
     def zero_states(self, texts: int) -> States:
         """States of nothing read, for so many texts."""
-        return [tuple(np.zeros((texts, layer.hidden_size), self.dtype) for _ in layer.states) for layer in self.layers]
+        return [tuple(np.zeros((texts, size), self.dtype) for size in layer.state_sizes) for layer in self.layers]
 
     def begin_states(self, states: States) -> None:
         """Set states to those before a text: zero, or what was learned."""
@@ -173,8 +173,7 @@ class RecurrentNetwork:
         self.is_packed = False
         drop = self.architecture.dropout
         for layer in self.layers:
-            shape = layer.w_hh.value.shape
-            layer.recurrent_mask = masks.weight_mask(shape, _WEIGHTS + layer.number, drop.recurrent, self.dtype)
+            layer.drop_recurrent(masks, _RECURRENCE + layer.number, drop.recurrent, batch.n_texts)
             layer.pack(training=True)
         if not batch.continues:
             self.begin_states(self._carried)
@@ -237,7 +236,7 @@ class RecurrentNetwork:
         return self.named(self._carried)
 
     def state_gradients(self) -> dict[str, np.ndarray]:
-        """The gradient of the last batch's loss by the state before its first step, by name, (B, H)."""
+        """The gradient of the last batch's loss by the state before its first step, by name, each (B, .)."""
         return self.named(self._d_states)
 
     def named(self, states: States) -> dict[str, np.ndarray]:
@@ -254,7 +253,7 @@ class RecurrentNetwork:
         """Pack the weights for `read`; to be called again whenever they have changed."""
         self.is_packed = True
         for layer in self.layers:
-            layer.recurrent_mask = None
+            layer.drop_recurrent(None, 0, 0.0, 0)
             layer.pack(training=False)
         self.output.pack_for_reading()
 
@@ -269,7 +268,7 @@ class RecurrentNetwork:
         return self.run_layers(states, shard)
 
     def project_first(self, ids: np.ndarray, shard: Shard) -> np.ndarray:
-        """W_ih x of the first layer for ids, (n, gates H), left where `run_layers` looks for it; valid until the next call."""
+        """W_ih x of the first layer for ids, (n, width), left where `run_layers` looks for it; valid until the next call."""
         x = self._x[0][shard.rows]
         self.embedding.forward(ids, x, None, _WORDS)
         self.layers[0].project(shard, x)

@@ -62,7 +62,7 @@ class RecurrentWriter(NeuralWriter):
         self._products: dict[int, np.ndarray] = {}  # W_ih x of the first layer, by word: texts repeat their words
         self._shard, self._alone = make_shards(1, batch, 1)[0], make_shards(1, 1, 1)[0]
         first = self._network.layers[0]
-        self._most = max(1, _REMEMBERED // (4 * first.gates * first.hidden_size))
+        self._most = max(1, _REMEMBERED // (4 * first.width))
 
     def push(self, token_ids: Sequence[int] | np.ndarray) -> None:
         network, rows = self._network, len(self._hidden)

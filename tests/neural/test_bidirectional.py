@@ -11,7 +11,7 @@ from lmkit.neural.workers import ThreadWorkers
 
 STEPS, TEXTS, D, H = 5, 3, 4, 6
 LENGTHS = np.array([3, 5, 1])
-CELLS = ["lstm", "lstm-peephole", "gru", "gru-reset-before", "elman", "elman-relu"]
+CELLS = ["lstm", "lstm-peephole", "gru", "gru-reset-before", "elman", "elman-relu", "qrnn"]
 
 
 def made(cell: str, layers: int = 2, dtype: type = np.float64) -> BidirectionalEncoder:

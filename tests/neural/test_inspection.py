@@ -120,3 +120,5 @@ def test_pictures_and_bad_input(tmp_path) -> None:
         inspection.gradients_through_depth("step")
     with pytest.raises(InvalidParameterError, match="'radius'"):
         inspection.fresh_network("elman", 4, radius=0.0)
+    with pytest.raises(InvalidParameterError, match="qrnn cell has no recurrent matrix"):
+        inspection.fresh_network("qrnn", 4, radius=1.0)

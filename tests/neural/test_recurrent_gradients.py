@@ -9,6 +9,7 @@ from reference import neural_twin
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import ContiguousStreams, TrainingText, padded_batches
+from lmkit.neural.interfaces import make_shards
 from lmkit.neural.layers import CELLS, get_cell
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.recurrent import RecurrentNetwork
@@ -129,7 +130,7 @@ def test_gradients_through_the_table_of_a_small_vocabulary(tied: bool) -> None:
 def test_loss_and_gradients_are_those_of_the_twin(cell: str) -> None:
     network, batches = make(cell)
     weights = {parameter.name: parameter.value for parameter in network.parameters}
-    states = [[[np.zeros(5) for _ in layer.states] for layer in network.layers] for _ in range(TEXTS)]
+    states = [[[np.zeros(size) for size in layer.state_sizes] for layer in network.layers] for _ in range(TEXTS)]
     with ThreadWorkers(2) as workers:
         for step, batch in enumerate(batches[:2]):  # the second goes on from the first
             loss = network.train_step(batch, step, workers)
@@ -169,8 +170,48 @@ def test_a_jordan_net_feeds_back_the_mean_output_vector() -> None:
         make("jordan", output="classes")
 
 
+def test_a_qrnn_is_a_convolution_and_a_pooling() -> None:
+    """Bradbury et al. (2017), equations 2 and 4, over a whole text, from the tensors of a file."""
+    network, _ = make("qrnn", layers=1)
+    ids = np.random.default_rng(2).integers(2, VOCABULARY, STEPS * TEXTS).astype(np.int32)
+    shard = make_shards(len(ids), 1, 1)[0]
+    network.pack_for_reading()
+    found = network.read(ids, network.zero_states(1), shard)
+    tensors = network.to_tensors()
+    x = np.vstack([np.zeros(7), tensors["encoder.weight"][ids]])
+    pairs = np.stack([x[:-1], x[1:]])  # two taps, earlier first, as Conv1d has them
+    a = np.einsum("gdk,ktd->tg", tensors["rnn.conv_l0.weight"], pairs) + tensors["rnn.conv_l0.bias"]
+    z, f, o = np.tanh(a[:, :5]), 1 / (1 + np.exp(-a[:, 5:10])), 1 / (1 + np.exp(-a[:, 10:]))
+    c = np.zeros(5)
+    for t in range(len(ids)):
+        c = f[t] * c + (1 - f[t]) * z[t]
+        np.testing.assert_allclose(found[t], o[t] * c, atol=1e-12)
+
+
+def test_zoneout_holds_cells() -> None:
+    network, batches = make("qrnn", layers=1, hidden=400, dropout=Dropout(recurrent=0.3))
+    layer = network.layers[0]
+    forgotten = []
+    with ThreadWorkers(2) as workers:
+        for step in (0, 1):
+            network.train_step(batches[0], step, workers)
+            cells, first = layer.cells, layer.first_cells
+            held = [
+                cells[shard.rows].reshape(STEPS, -1, 400)
+                == np.concatenate([first[None, shard.texts], cells[shard.rows].reshape(STEPS, -1, 400)[:-1]])
+                for shard in batches[0].shards
+            ]
+            forgotten.append(np.concatenate(held, 1))
+    assert forgotten[0].mean() == pytest.approx(0.3, abs=0.04)
+    assert (forgotten[0] != forgotten[1]).mean() == pytest.approx(2 * 0.3 * 0.7, abs=0.05)  # drawn anew
+    network.pack_for_reading()
+    states = network.zero_states(1)
+    network.read(batches[0].inputs[:STEPS], states, make_shards(STEPS, 1, 1)[0])
+    assert not (layer.cells[1:STEPS] == layer.cells[: STEPS - 1]).any()
+
+
 def test_float32_stays_near_float64() -> None:
-    for cell in ("lstm", "gru"):
+    for cell in ("lstm", "gru", "qrnn"):
         found = {}
         for dtype in (np.float32, np.float64):
             network, batches = make(cell, dtype)

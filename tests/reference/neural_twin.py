@@ -111,6 +111,23 @@ def reset_before_back(w: Weights, memory: Any, dy: Array, d_state: list[Array]) 
     return w["weight_ih"].T @ by_input, [before], {"weight_ih": np.outer(by_input, x), "weight_hh": by_weight, "bias_ih": by_input}
 
 
+def qrnn_step(w: Weights, x: Array, state: list[Array]) -> tuple[Array, list[Array], Any]:
+    c, late = state
+    now, following = np.split(w["weight_ih"] @ x, 2)
+    a = np.split(now + late + w["bias_ih"], 3)
+    z, f, o = np.tanh(a[0]), sigmoid(a[1]), sigmoid(a[2])
+    c_new = f * c + (1 - f) * z
+    return o * c_new, [c_new, following], (x, c, z, f, o, c_new)
+
+
+def qrnn_back(w: Weights, memory: Any, dy: Array, d_state: list[Array]) -> tuple[Array, list[Array], Weights]:
+    x, c, z, f, o, c_new = memory
+    dc = d_state[0] + dy * o
+    d = np.concatenate([dc * (1 - f) * (1 - z**2), dc * (c - z) * f * (1 - f), dy * c_new * o * (1 - o)])
+    both = np.concatenate([d, d_state[1]])
+    return w["weight_ih"].T @ both, [dc * f, d], {"weight_ih": np.outer(both, x), "bias_ih": d}
+
+
 CELLS = {
     "lstm": (lstm_step, lstm_back),
     "lstm-peephole": (lstm_step, lstm_back),
@@ -118,6 +135,7 @@ CELLS = {
     "gru-reset-before": (reset_before_step, reset_before_back),
     "elman": (elman_step, elman_back),
     "elman-relu": (relu_step, relu_back),
+    "qrnn": (qrnn_step, qrnn_back),
 }
 
 

@@ -21,6 +21,7 @@ CELLS = {
     "elman": ("lmkit.neural.layers.elman", "Elman"),
     "elman-relu": ("lmkit.neural.layers.elman", "RectifiedElman"),
     "jordan": ("lmkit.neural.layers.jordan", "Jordan"),
+    "qrnn": ("lmkit.neural.layers.qrnn", "QRNN"),
 }
 
 

@@ -131,7 +131,7 @@ class BidirectionalEncoder:
             for cell, source in zip(pair, (self._inputs[number], self._turned[number]), strict=True):
                 out = np.empty((len(order), size), self.dtype)
                 cell.project(shard, source[rows])
-                cell.forward(shard, [np.zeros((shard.n_texts, size), self.dtype) for _ in cell.states], out)
+                cell.forward(shard, [np.zeros((shard.n_texts, width), self.dtype) for width in cell.state_sizes], out)
                 found.append(out)
             below = np.concatenate([found[0], found[1][order]], axis=1) * real
         y[:, shard.texts] = below.reshape(shard.steps, shard.n_texts, 2 * size)
@@ -160,7 +160,9 @@ class BidirectionalEncoder:
             d = (d * real).astype(self.dtype, copy=False)
             below = []
             for cell, own in zip(pair, (d[:, :size], d[order, size:]), strict=True):
-                cell.backward(shard, np.ascontiguousarray(own), [np.empty((shard.n_texts, size), self.dtype) for _ in cell.states])
+                cell.backward(
+                    shard, np.ascontiguousarray(own), [np.empty((shard.n_texts, width), self.dtype) for width in cell.state_sizes]
+                )
                 out = np.empty((len(order), cell.input_size), self.dtype)
                 cell.input_gradient(shard, out)
                 below.append(out)

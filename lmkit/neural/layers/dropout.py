@@ -21,7 +21,7 @@ class Dropout:
     between : of the outputs of a layer that enter the next.
     output : of the outputs of the last layer that enter the output layer.
     words : whole words of the embedding, all their occurrences in a step.
-    recurrent : weights of W_hh, one mask for all steps of a batch (weight drop).
+    recurrent : weights of W_hh, one mask for all steps of a batch (weight drop); of cells without W_hh what they say.
     variational : one mask for all steps of a batch at `input`, `between` and `output`, in place of a new one each step.
     """
 

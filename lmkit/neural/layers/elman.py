@@ -8,10 +8,10 @@ import numpy as np
 
 from lmkit.neural.interfaces import Shard
 from lmkit.neural.layers import _kernels_elman
-from lmkit.neural.layers.recurrent import RecurrentLayer
+from lmkit.neural.layers.recurrent import MatrixRecurrence
 
 
-class Elman(RecurrentLayer):
+class Elman(MatrixRecurrence):
     """h_t = tanh(W_ih x_t + W_hh h_(t-1) + b), as torch.nn.RNN."""
 
     gates = 1

@@ -9,11 +9,11 @@ import numpy as np
 from lmkit.neural.interfaces import Parameter, Shard
 from lmkit.neural.layers import _kernels_gru
 from lmkit.neural.layers.initial import uniform
-from lmkit.neural.layers.recurrent import RecurrentLayer, Task, product_tasks
+from lmkit.neural.layers.recurrent import MatrixRecurrence, Task, product_tasks
 from lmkit.numeric import _kernels_gemm as gemm
 
 
-class GRU(RecurrentLayer):
+class GRU(MatrixRecurrence):
     """r, z = sigmoid(...), n_t = tanh(W_n x_t + b_n + r (U_n h_(t-1) + b_hn)), h_t = (1 - z) n_t + z h_(t-1).
 
     The order of gates is torch.nn's: r, z, n. This is cuDNN's form ("reset_after" in Keras): one product gives all three gates.
@@ -85,7 +85,7 @@ class GRU(RecurrentLayer):
         self.bias_n.value[:] = second[two:]
 
 
-class ResetBeforeGRU(RecurrentLayer):
+class ResetBeforeGRU(MatrixRecurrence):
     """r, z as in `GRU`, n_t = tanh(W_n x_t + b_n + U_n (r h_(t-1))), h_t = (1 - z) n_t + z h_(t-1): Cho et al. 2014, equations 5 to 8.
 
     The candidate waits for the reset gate, so a step needs two products, one after the other.

@@ -9,11 +9,11 @@ import numpy as np
 
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import Shard
-from lmkit.neural.layers.recurrent import RecurrentLayer, Task
+from lmkit.neural.layers.recurrent import MatrixRecurrence, Task
 from lmkit.numeric import _kernels_gemm as gemm
 
 
-class Jordan(RecurrentLayer):
+class Jordan(MatrixRecurrence):
     """h_t = tanh(W_ih x_t + W_hh q_(t-1) + b), where q_t = D^T softmax(D h_t + d): what the network has just predicted.
 
     D and d are weight and bias of the full softmax above, so what is fed back is the last output distribution, projected by the output

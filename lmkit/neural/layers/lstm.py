@@ -8,10 +8,10 @@ import numpy as np
 
 from lmkit.neural.interfaces import Shard
 from lmkit.neural.layers import _kernels_lstm
-from lmkit.neural.layers.recurrent import RecurrentLayer
+from lmkit.neural.layers.recurrent import MatrixRecurrence
 
 
-class LSTM(RecurrentLayer):
+class LSTM(MatrixRecurrence):
     """i, f, o = sigmoid(...), g = tanh(...), c_t = f c_(t-1) + i g, h_t = o tanh(c_t); the order of gates is torch.nn's: i, f, g, o."""
 
     gates = 4
