@@ -122,7 +122,7 @@ def _check_merging(parts: list[Any], memory: str | None) -> None:
 def _merged(mixture: Any, parts: list[Any], memory: str | None) -> Any:
     from lmkit.ngram.mixing import mix
 
-    return mix(parts, mixture.weights_[0].tolist(), mixture.vocabulary_of, memory=memory)
+    return mix(parts, mixture.weights_[0].tolist(), mixture.vocabularies, memory=memory)
 
 
 def _report(
@@ -130,7 +130,7 @@ def _report(
 ) -> None:
     """The weights, and what each model and the mixture make of the held-out text."""
     alone = None if text is None else mixture.perplexities(text, threads)
-    mixed = None if text is None else mixture.score(text, threads=threads).perplexity()
+    mixed = None if text is None else mixture.score(text, mixture.default_state, threads=threads).perplexity()
     merged = None if text is None or result is mixture else result.score(text, threads=threads).perplexity()
     size = out.stat().st_size
     if json:

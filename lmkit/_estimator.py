@@ -36,5 +36,11 @@ class Estimator:
 
     def __repr__(self) -> str:
         defaults = {name: parameter.default for name, parameter in inspect.signature(type(self).__init__).parameters.items()}
-        changed = [f"{name}={value!r}" for name, value in self.get_params().items() if value != defaults[name]]
+        changed = [f"{name}={value!r}" for name, value in self.get_params().items() if not _is_same(value, defaults[name])]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    """Whether a parameter is left as it was; arrays, which have no one truth value, never are."""
+    same = value == default
+    return same if isinstance(same, bool) else False

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lmkit.errors import UsageError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 
@@ -54,6 +55,10 @@ def walk(
     sentences : int, places of the sentences that are wanted, counted from 0 as they stand in `events`; None for all.
     state : as for `LanguageModel.score`, one for all or one a model. What carries its state reads the whole text up to the last sentence
         that is wanted, and has one history only, so that nothing is done side by side.
+
+    Raises
+    ------
+    UsageError : for a network that adapts to whole documents and a state of "reset".
     """
     starts = sentence_starts(events)
     stops = np.append(starts[1:], len(events))
@@ -112,6 +117,11 @@ class _Reader:
         self._adapts = getattr(model, "adapt_rows", None)
         self._model: Any = model.model if self._adapts is not None else model  # type: ignore[attr-defined]
         self._events = events
+        if getattr(self._model, "is_adaptive", False) and state == "reset":
+            raise UsageError(
+                f"A {type(self._model).__name__} adapts to a whole document, so that it has no distributions for sentences apart; "
+                "take --state carry, or leave it out."
+            )
         # n-grams see nothing beyond an end, so that they begin anew behind it; networks read on
         self.carries = state == "carry" and (hasattr(self._model, "default_state") or not events.is_end.any())
 

@@ -122,7 +122,7 @@ def with_ranks(
             if not agrees(step.rows[0], step, events):
                 raise UsageError(
                     "This model's distributions, asked word by word, are not those with which it scored the text in this state, so that it "
-                    "has no ranks; take --state reset."
+                    f"has no ranks; {'take --state reset' if state == 'carry' else 'leave them out'}."
                 )
             progress.advance(len(step.positions))
     return dataclasses.replace(events, rank=ranks)

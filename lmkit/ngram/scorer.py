@@ -187,8 +187,12 @@ class NgramScorer(AnsweringModel):
         return np.repeat(np.asarray(self._begin_state)[np.newaxis], batch, axis=0)
 
     def advance(self, state: np.ndarray, token_ids: Sequence[int] | np.ndarray) -> np.ndarray:
-        """States after one more word each, as `initial_state` gives them."""
-        return self.trie_.advance(state, np.asarray(token_ids))
+        """States after one more word each, as `initial_state` gives them; behind `</s>` a sentence begins."""
+        ids = np.asarray(token_ids)
+        after = self.trie_.advance(state, ids)
+        if self.text_options.sentence_boundaries and (ended := ids == Vocabulary.EOS).any():
+            after[ended] = self._begin_state
+        return after
 
     def context_length(self, state: np.ndarray) -> np.ndarray:
         """How many words of each history matter to the model, int64 (batch,), 0 to order - 1.

@@ -43,7 +43,7 @@ class VocabularyUnion:
                 shared = len(other) - len(missing)
                 raise UsageError(
                     f"Model {number} knows {len(other):,} words, model 1 {len(first):,}, and they share {shared:,}, so they don't predict "
-                    "the same events. Train them with one vocabulary, or mix over the union of their words (vocabulary='union', "
+                    "the same events. Train them with one vocabulary, or mix over the union of their words (vocabularies='union', "
                     "--union-vocabulary)."
                 )
             if len(missing):

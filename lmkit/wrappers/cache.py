@@ -11,7 +11,6 @@ the Penn Treebank becomes 125.7 with one).
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -79,7 +78,7 @@ class UnigramCache(Wrapper):
         if self.weight is not None:
             self.weight_ = check_float("UnigramCache", "weight", self.weight, minimum=0, maximum=1)
             return self
-        return self.fit_events(self.model.score(as_corpus(corpus, self.text_options)))
+        return self.fit_events(self.model.score(as_corpus(corpus, self.text_options), self.default_state))
 
     def fit_events(self, events: ScoredEvents) -> UnigramCache:
         """Learn the weight from what the model said of a held-out text, where it has been scored already. Raises as `fit`."""
@@ -119,10 +118,14 @@ class UnigramCache(Wrapper):
         for row, position in zip(result, positions.tolist(), strict=True):
             first = max(int(np.searchsorted(document, document[position])), position - self.size)
             if first < position:
-                held, counts = np.unique(tokens[first:position], return_counts=True)
-                row += np.log1p(-self.weight_)
-                row[held] = np.logaddexp(row[held], np.log(self.weight_ * counts / (position - first)))
+                self._mix(row, *np.unique(tokens[first:position], return_counts=True))
         return result
+
+    def _mix(self, row: np.ndarray, held: np.ndarray, counts: np.ndarray) -> None:
+        """Give the tokens of a cache their shares in a distribution."""
+        with np.errstate(divide="ignore"):  # of weights 0 and 1
+            row += np.log1p(-self.weight_)
+            row[held] = np.logaddexp(row[held], np.log(self.weight_ * counts / counts.sum()))
 
     def initial_state(self, batch: int = 1) -> CacheState:
         """The model's state before the first token, and an empty cache."""
@@ -139,14 +142,8 @@ class UnigramCache(Wrapper):
         rows = np.array(self.model.log_probs(state.inner), np.float64)
         for row, held in zip(rows, state.recent, strict=True):
             if held:
-                row += np.log1p(-self.weight_)
-                for token, count in Counter(held).items():
-                    row[token] = np.logaddexp(row[token], np.log(self.weight_ * count / len(held)))
+                self._mix(row, *np.unique(held, return_counts=True))
         return rows
-
-    def perplexity(self, text: Any, *, include_oov: bool = True, include_ends: bool = True) -> float:
-        """Perplexity over all words and sentence ends of a text; inf where a probability is 0."""
-        return self.score(text).perplexity(include_oov=include_oov, include_ends=include_ends)
 
     def _shares(self, events: ScoredEvents) -> np.ndarray:
         """Share of each event's token in the cache before it, float64 (N,); -1 where the cache is empty."""

@@ -26,7 +26,7 @@ from lmkit.errors import DivergenceError, InputError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
-from lmkit.wrappers.wrapper import NetworkWrapper
+from lmkit.wrappers.wrapper import Wrapper
 
 _RATES = {"sgd": (0.03, 0.1, 0.3), "rms": (3e-5, 1e-4, 3e-4, 1e-3)}  # larger ones gain on a few thousand tokens, and lose later
 _STATISTICS_TOKENS = 20_000  # that the mean squares of gradients come from
@@ -40,7 +40,7 @@ class DynamicState:
     histories: tuple[tuple[int, ...], ...]
 
 
-class DynamicEvaluation(NetworkWrapper):
+class DynamicEvaluation(Wrapper):
     """A recurrent language model that learns from the text it scores; itself a language model.
 
     Parameters

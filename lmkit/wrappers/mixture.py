@@ -8,6 +8,7 @@ the n-gram that was hit would, or the mixture would not sum to one.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import math
 import os
@@ -19,7 +20,7 @@ import numpy as np
 
 from lmkit._container import write_container
 from lmkit._validation import check_choice, check_float
-from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
+from lmkit.errors import FormatError, InputError, InvalidParameterError, NotFittedError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit.protocols import LanguageModel
 from lmkit.text.answering import AnsweringModel
@@ -29,6 +30,7 @@ from lmkit.text.options import TextOptions, reading_difference
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
 from lmkit.wrappers.mixture_weights import best_weights, log_sum
+from lmkit.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from lmkit._container import Container
@@ -47,7 +49,7 @@ class Mixture(AnsweringModel):
     models : two language models or more that read text in the same way.
     weights : one a model, none negative, summing to one; None learns them from the text that `fit` gets.
     by : "static" for one set of weights, "context" for one for each length of the history that is known.
-    vocabulary : "same" refuses models that don't know the same words, since they don't predict the same events. "union" lets the mixture
+    vocabularies : "same" refuses models that don't know the same words, since they don't predict the same events. "union" lets the mixture
         know every word of any: a model that lacks some of them shares its probability of `<unk>` out evenly among those and the
         mixture's own `<unk>`, so that each model stays a distribution over the same events.
 
@@ -71,20 +73,14 @@ class Mixture(AnsweringModel):
         models: Sequence[LanguageModel],
         weights: Sequence[float] | None = None,
         by: Literal["static", "context"] = "static",
-        vocabulary: Literal["same", "union"] = "same",
+        vocabularies: Literal["same", "union"] = "same",
     ) -> None:
         self.models = models
         self.weights = weights
         self.by = by
-        self.vocabulary_of = vocabulary
-        self._prepare()
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return ["models", "weights", "by", "vocabulary"]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        return {"models": self.models, "weights": self.weights, "by": self.by, "vocabulary": self.vocabulary_of}
+        self.vocabularies = vocabularies
+        with contextlib.suppress(NotFittedError):  # parts that `sklearn.base.clone` made are fitted later
+            self._prepare()
 
     def _prepare(self) -> None:
         """Check the parts and number their words."""
@@ -93,7 +89,7 @@ class Mixture(AnsweringModel):
             raise InvalidParameterError(f"The 'models' parameter of Mixture must be two models or more. Got {len(parts)} instead.")
         check_choice("Mixture", "by", self.by, ("static", "context"))
         check_same_reading([part.text_options for part in parts])
-        self._union = VocabularyUnion([part.vocabulary for part in parts], self.vocabulary_of)
+        self._union = VocabularyUnion([part.vocabulary for part in parts], self.vocabularies)
         for number, part in enumerate(parts, 1):
             if not part.is_normalised:
                 raise UsageError(f"The scores of model {number} are no probabilities, so a mixture with it would be none. Leave it out.")
@@ -102,7 +98,12 @@ class Mixture(AnsweringModel):
         self.notes_: list[str] = []
         self.metadata_: dict[str, Any] = {}
         if self.weights is not None:
-            self.weights_ = _checked_weights(self.weights, len(parts))
+            self.weights_ = np.tile(_checked_weights(self.weights, len(parts)), (self._buckets, 1))
+
+    @property
+    def default_state(self) -> Literal["reset", "carry"]:
+        """Carried along where a network of the mixture was trained to read on from sentence to sentence."""
+        return "carry" if any(getattr(part, "default_state", "reset") == "carry" for part in self.models) else "reset"
 
     @property
     def _ruler(self) -> Any:
@@ -127,31 +128,35 @@ class Mixture(AnsweringModel):
         ------
         InputError : if the text has no events that any model gives a probability above 0.
         """
+        self._prepare()
         encoded = as_corpus(corpus, self.text_options)
-        scores = self._scores(encoded, "reset", None)
+        scores = self._scores(encoded, self.default_state, None)
         possible = np.isfinite(scores).any(axis=0)
         if not possible.any():
             raise InputError("The held-out text has no events that any of the models gives a probability. Take another one.")
         self.notes_ = list(encoded.notes)
         if not possible.all():
             self.notes_.append(f"{int((~possible).sum()):,} events have probability 0 in all models and taught nothing.")
-        static, steps = best_weights(scores[:, possible])
-        if self.weights is not None:
-            static = _checked_weights(self.weights, len(self.models))[0]
-        weights = np.tile(static, (self._buckets, 1))
-        if self.by == "context":
-            buckets = self._bucket_of_events(encoded, "reset")
-            for bucket in range(len(weights)):
-                chosen = possible & (buckets == bucket)
-                if np.count_nonzero(chosen) >= _EVENTS_A_BUCKET:
-                    weights[bucket], more = best_weights(scores[:, chosen])
-                    steps += more
-        self.weights_ = weights
+        steps = self._learn(encoded, scores, possible) if self.weights is None else 0
         self.metadata_ = {
             "held_out": {"name": encoded.name, "sha256": encoded.sha256, "tokens": len(encoded), "sentences": encoded.n_sentences},
             "steps": steps,
+            "state": self.default_state,
         }
         return self
+
+    def _learn(self, encoded: EncodedCorpus, scores: np.ndarray, possible: np.ndarray) -> int:
+        """Set the weights by the events that are possible; the number of steps that took."""
+        static, steps = best_weights(scores[:, possible])
+        self.weights_ = np.tile(static, (self._buckets, 1))
+        if self.by == "context":
+            buckets = self._bucket_of_events(encoded, self.default_state)
+            for bucket in range(len(self.weights_)):
+                chosen = possible & (buckets == bucket)
+                if np.count_nonzero(chosen) >= _EVENTS_A_BUCKET:
+                    self.weights_[bucket], more = best_weights(scores[:, chosen])
+                    steps += more
+        return steps
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 
@@ -164,7 +169,10 @@ class Mixture(AnsweringModel):
         return self.models[0].text_options
 
     def score(self, corpus: Any, state: Literal["reset", "carry"] = "reset", threads: int | None = None) -> ScoredEvents:
-        """Score every token of a text, and the end of every sentence. Parameters as those of the models."""
+        """Score every token of a text, and the end of every sentence.
+
+        Parameters as those of the models. With "carry" a network that was trained on sentences begins each anew all the same.
+        """
         self._check_fitted("weights_")
         encoded = as_corpus(corpus, self.text_options)
         scores = self._scores(encoded, state, threads)
@@ -193,7 +201,7 @@ class Mixture(AnsweringModel):
     def _scores(self, encoded: EncodedCorpus, state: Literal["reset", "carry"], threads: int | None) -> np.ndarray:
         """Natural-log probabilities of each model, float64 (models, events), over the words of the mixture."""
         given = {} if threads is None else {"threads": threads}
-        events = [part.score(encoded, state, **given) for part in self.models]
+        events = [part.score(encoded, _state_of(part, state), **given) for part in self.models]
         ends = events[0].is_end
         if any(len(other) != len(ends) or not np.array_equal(other.is_end, ends) for other in events[1:]):
             raise UsageError("The models score different events of this text, so they can't be mixed.")
@@ -234,7 +242,7 @@ class Mixture(AnsweringModel):
 
     def perplexities(self, text: Any, threads: int | None = None) -> list[float]:
         """The perplexity of each model alone, over the events of the mixture: with a union of vocabularies each shares its `<unk>` out."""
-        scores = self._scores(as_corpus(text, self.text_options), "reset", threads)
+        scores = self._scores(as_corpus(text, self.text_options), self.default_state, threads)
         return [math.exp(-row.mean()) if len(row) and np.isfinite(row).all() else math.inf for row in scores]
 
     # -- files -----------------------------------------------------------------------------------------------------------------------------
@@ -258,7 +266,7 @@ class Mixture(AnsweringModel):
             {"path": os.path.relpath(Path(part).resolve(), folder), "vocabulary_hash": model.vocabulary.hash}
             for part, model in zip(parts, self.models, strict=True)
         ]
-        document = {"models": records, "by": self.by, "vocabulary": self.vocabulary_of, "notes": self.notes_, **self.metadata_}
+        document = {"models": records, "by": self.by, "vocabulary": self.vocabularies, "notes": self.notes_, **self.metadata_}
         write_container(path, KIND, document, {"mixture.weights": self.weights_})
 
     @classmethod
@@ -316,7 +324,7 @@ class Mixture(AnsweringModel):
             "models": [part.info() for part in self.models if hasattr(part, "info")],
             "weights": self.weights_.tolist(),
             "by": self.by,
-            "vocabulary": self.vocabulary_of,
+            "vocabulary": self.vocabularies,
             "vocabulary_size": len(self.vocabulary),
             "vocabulary_hash": self.vocabulary.hash,
             "is_normalised": True,
@@ -332,6 +340,13 @@ def check_same_reading(options: Sequence[TextOptions]) -> None:
         differs = reading_difference(first, other.to_dict(), ("model 1", f"model {number}"))
         if differs is not None:
             raise UsageError(f"These models don't predict the same events: {differs}. Train them with the same reading.")
+
+
+def _state_of(part: LanguageModel, state: Literal["reset", "carry"]) -> Literal["reset", "carry"]:
+    """How a part reads where the mixture reads so: a network that was trained on sentences reads no further."""
+    while isinstance(part, Wrapper):
+        part = part.model
+    return "reset" if getattr(part, "default_state", state) == "reset" else state
 
 
 def _checked_weights(weights: Sequence[float], models: int) -> np.ndarray:

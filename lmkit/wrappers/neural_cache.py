@@ -23,7 +23,7 @@ from lmkit.numeric import _kernels_gemm as gemm
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit.wrappers.mixture_weights import best_weights
-from lmkit.wrappers.wrapper import NetworkWrapper, with_shares
+from lmkit.wrappers.wrapper import Wrapper, with_shares
 
 THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 """What `fit` chooses theta from: those of the paper's figure 3, and a step further."""
@@ -37,7 +37,7 @@ class NeuralCacheState:
     memory: tuple[tuple[tuple[np.ndarray, int], ...], ...]
 
 
-class NeuralCache(NetworkWrapper):
+class NeuralCache(Wrapper):
     """A neural language model with a continuous cache; itself a language model.
 
     Parameters
@@ -95,7 +95,7 @@ class NeuralCache(NetworkWrapper):
                 scores = np.stack([events.log_probabilities[behind], np.log(row[behind])])
                 learnt = float(best_weights(scores)[0][1]) if weight is None else weight
                 total = float(np.logaddexp(np.log1p(-learnt) + scores[0], np.log(learnt) + scores[1]).sum())
-            if total > best:
+            if total > best or theta == thetas[0]:
                 best, self.weight_, self.theta_ = total, learnt, float(theta)
         return self
 

@@ -24,6 +24,7 @@ from lmkit.neural.window_model import WindowLanguageModel
 from lmkit.text.options import TextOptions
 from lmkit.wrappers.cache import UnigramCache
 from lmkit.wrappers.mixture import Mixture
+from lmkit.wrappers.neural_cache import NeuralCache
 
 _RNG = np.random.default_rng(3)
 TRAIN = "\n".join(" ".join(f"w{word}" for word in np.minimum(_RNG.zipf(1.6, length), 30)) for length in _RNG.integers(1, 9, 120))
@@ -86,11 +87,27 @@ def test_models_that_carry_and_models_that_do_not_go_side_by_side() -> None:
     assert seen == np.flatnonzero(np.isin(said[0].sentence, [1, 3])).tolist()
 
 
-def test_a_state_that_cannot_be_followed_is_told() -> None:
+def test_a_mixture_reads_on_with_its_networks_and_begins_sentences_with_its_ngrams() -> None:
     net = recurrent("streams")
-    mixture = Mixture([net, NgramLanguageModel(order=2).fit(TRAIN, vocabulary=net.vocabulary)], weights=[0.9, 0.1])
+    mixture = Mixture([net, NgramLanguageModel(order=2).fit(TRAIN, vocabulary=net.vocabulary)], weights=[0.5, 0.5])
+    events = mixture.score(TEST, mixture.default_state)
+    for step in walk([mixture], events, state=mixture.default_state):
+        assert step.rows[0][0, step.targets[0]] == pytest.approx(events.log_probabilities[step.positions[0]], abs=1e-4)
+
+
+def test_a_state_that_cannot_be_followed_is_told() -> None:
+    stream, apart = recurrent("streams"), recurrent("sentences")
+    mixture = Mixture([stream, apart], weights=[0.1, 0.9])
     with pytest.raises(UsageError, match="--state reset"):
         with_ranks(mixture, mixture.score(TEST, "carry"), state="carry")
+
+
+def test_what_adapts_to_a_document_has_ranks_where_it_reads_on() -> None:
+    net = recurrent("streams")
+    cached = NeuralCache(net, 5, 0.3, 0.2).fit(TRAIN)
+    assert with_ranks(cached, cached.score(TEST, "carry"), state="carry").rank is not None
+    with pytest.raises(UsageError, match="NeuralCache adapts to a whole document.*--state carry"):
+        with_ranks(cached, cached.score(TEST, "reset"), state="reset")
 
 
 def test_continuous_text() -> None:

@@ -79,7 +79,7 @@ def test_order_of_words_does_not_matter() -> None:
 
 def test_what_is_approximate_is_little(tmp_path: Path) -> None:
     first, second = NgramLanguageModel(order=3).fit(A), NgramLanguageModel(order=3).fit(B)
-    mixture = Mixture([first, second], vocabulary="union").fit(HELD_OUT)
+    mixture = Mixture([first, second], vocabularies="union").fit(HELD_OUT)
     merged = mix([first, second], mixture.weights_[0].tolist(), "union")
     assert merged.perplexity(HELD_OUT) == pytest.approx(mixture.perplexity(HELD_OUT), rel=0.05)
     merged.save(tmp_path / "m.lm")

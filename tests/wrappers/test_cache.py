@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from lmkit import NgramLanguageModel
+from lmkit import NgramLanguageModel, RecurrentLanguageModel
 from lmkit.errors import InputError, InvalidParameterError
 from lmkit.evaluation.normalisation import audit_normalisation
+from lmkit.neural.architecture import Architecture
+from lmkit.neural.recipe import Recipe
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.wrappers.cache import UnigramCache
@@ -34,6 +36,22 @@ def plain(words: list[int], probabilities: np.ndarray, size: int, weight: float)
         cached = held.count(word) / len(held) if held else None
         found.append(math.log(probabilities[i] if cached is None else (1 - weight) * probabilities[i] + weight * cached))
     return found
+
+
+def test_a_network_below_reads_as_it_was_trained() -> None:
+    words = "\n".join(" ".join(sentence) for sentence in TRAIN)
+    net = RecurrentLanguageModel(Architecture(layers=1, hidden=8), Recipe(batch=4, steps=5, epochs=1), threads=1).fit(words)
+    cached = UnigramCache(net, weight=0.1).fit(HELD_OUT)
+    assert cached.default_state == net.default_state == "carry"
+    assert cached.perplexity(TEST) == cached.score(TEST, "carry").perplexity() != cached.score(TEST, "reset").perplexity()
+
+
+def test_weights_of_nought_and_one_are_mixtures_too() -> None:
+    for weight, expected in ((0.0, MODEL.perplexity(TEST)), (1.0, math.inf)):
+        cached = UnigramCache(MODEL, weight=weight).fit(HELD_OUT)
+        assert cached.perplexity(TEST) == pytest.approx(expected)
+        state = cached.advance(cached.initial_state(1), [5])
+        assert np.exp(cached.log_probs(state)).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])

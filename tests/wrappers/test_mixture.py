@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from sklearn.base import clone
 
 import lmkit
-from lmkit import NgramLanguageModel, TextOptions
+from lmkit import NgramLanguageModel, RecurrentLanguageModel, TextOptions
 from lmkit.errors import FormatError, InputError, InvalidParameterError, NotFittedError, UsageError
 from lmkit.events import ScoredEvents
+from lmkit.neural.architecture import Architecture
+from lmkit.neural.recipe import Recipe
 from lmkit.protocols import LanguageModel
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
@@ -162,7 +165,7 @@ def test_models_with_other_words_are_refused() -> None:
 
 def test_a_union_shares_unk_out_among_the_words_that_a_model_lacks() -> None:
     first, second = NgramLanguageModel(order=2).fit("a b c\na b"), NgramLanguageModel(order=2).fit("a b d e")
-    mixture = Mixture([first, second], [0.25, 0.75], vocabulary="union")
+    mixture = Mixture([first, second], [0.25, 0.75], vocabularies="union")
     assert mixture.vocabulary.tokens() == ["<unk>", "<s>", "</s>", "a", "b", "c", "d", "e"]
     state = mixture.initial_state()
     rows = np.exp(mixture.log_probs(state)[0])
@@ -202,6 +205,42 @@ def test_a_mixture_must_be_fitted_and_have_parts() -> None:
         Mixture([model, model]).score("a b")
     with pytest.raises(InvalidParameterError, match="two models"):
         Mixture([model])
+
+
+def test_networks_of_a_mixture_read_as_they_were_trained() -> None:
+    words = "\n".join(" ".join(sentence) for sentence in A)
+    recipe = {"batch": 4, "steps": 5, "epochs": 1}
+    shape = Architecture(layers=1, hidden=8)
+    stream = RecurrentLanguageModel(shape, Recipe(**recipe), threads=1).fit(words)
+    apart = RecurrentLanguageModel(shape, Recipe(text="sentences", **recipe), threads=1).fit(words)
+    parts = [stream, apart, NgramLanguageModel(order=2).fit(words, vocabulary=stream.vocabulary)]
+    mixture = Mixture(parts).fit(HELD_OUT)
+    assert mixture.default_state == "carry"
+    own = np.stack([parts[0].score(HELD_OUT, "carry").log_probabilities, *(part.score(HELD_OUT).log_probabilities for part in parts[1:])])
+    np.testing.assert_allclose(mixture.weights_[0], best_weights(own)[0], atol=1e-9)
+    assert mixture.perplexity(HELD_OUT) == pytest.approx(math.exp(-(np.log(mixture.weights_[0] @ np.exp(own))).mean()))
+    assert mixture.perplexities(HELD_OUT) == pytest.approx([part.perplexity(HELD_OUT) for part in parts])
+
+
+def test_given_weights_hold_in_every_context(models: list[LanguageModel]) -> None:
+    weights = [0.6, 0.3, 0.1]
+    given_weights = Mixture(models, weights, by="context")
+    expected = Mixture(models, weights).score(HELD_OUT).log_probabilities
+    np.testing.assert_allclose(given_weights.score(HELD_OUT).log_probabilities, expected)
+    np.testing.assert_allclose(given_weights.fit(HELD_OUT).weights_, [weights] * 3)
+
+
+def test_parameters_can_be_changed_and_cloned(models: list[LanguageModel]) -> None:
+    mixture = Mixture(models[:2], np.array([0.4, 0.6]))  # type: ignore[arg-type]
+    assert "weights=array([0.4, 0.6])" in repr(mixture)
+    other = NgramLanguageModel(order=1).fit([["w1", "quite", "other"]])
+    mixture.set_params(models=[models[0], other], vocabularies="union", weights=[1.0, 0.0]).fit(HELD_OUT)
+    assert "other" in mixture.vocabulary
+    np.testing.assert_allclose(mixture.weights_, [[1.0, 0.0]])
+    copy = clone(Mixture([NgramLanguageModel(order=2), NgramLanguageModel(order=1)]))
+    assert [part.order for part in copy.models] == [2, 1]  # type: ignore[attr-defined]
+    with pytest.raises(NotFittedError):
+        copy.fit(HELD_OUT)
 
 
 # -- files ---------------------------------------------------------------------------------------------------------------------------------

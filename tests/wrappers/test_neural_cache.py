@@ -44,6 +44,11 @@ def written_out(model, text, size, weight, theta, state):
     return np.array(found)
 
 
+def test_a_cache_alone_is_a_model_too(model) -> None:
+    assert NeuralCache(model, 7, weight=1.0).fit(HELD_OUT).theta_ in THETAS
+    assert NeuralCache(model, 7, weight=1.0, theta=0.0).fit(None).perplexity(HELD_OUT) == np.inf
+
+
 @pytest.mark.parametrize("state", ["carry", "reset"])
 @pytest.mark.parametrize(("size", "theta"), [(7, 0.3), (500, 1.0), (3, 0.0)])
 def test_scores_are_the_paper_s(model, state, size, theta) -> None:
