@@ -33,7 +33,12 @@ _LEAST_BITS = 1e-3
 
 
 def command(
-    model: options.Model,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An n-gram model: lmkit's own file, ARPA or KenLM's binary; `last` is the newest in models/.", show_default=False
+        ),
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .lm, .arpa or .arpa.gz.", show_default=False)],
     method: Annotated[
         Method | None,
@@ -46,8 +51,8 @@ def command(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="For entropy the relative rise of perplexity that an n-gram is worth, such as 1e-8; for kneser-ney what the training text "
-            "loses by it in bits, such as 2.",
+            help="For entropy the relative rise of perplexity that an n-gram is worth, such as 1e-8; for kneser-ney what a text as "
+            "long as the training text loses by it in bits, such as 2.",
             min=0,
             show_default=False,
         ),
@@ -59,8 +64,8 @@ def command(
     loss: Annotated[
         Loss | None,
         typer.Option(
-            help="For kneser-ney: what an n-gram costs the training text, or what it costs a text that follows the model.",
-            show_default="training",
+            help="For kneser-ney: what an n-gram costs a text that follows the model, or what it costs the training text.",
+            show_default="expected",
         ),
     ] = None,
     counts: Annotated[
@@ -96,7 +101,7 @@ def command(
     What stays sums to one again. Words stay, but for --method vocabulary and --method count with a count for order 1.
     """
     path = reading.model_path(model)
-    saving.check_target(out, path)
+    saving.check_model_target(out, "n-gram models", ".lm", path, corpus, held_out, words, arpa=True)
     from lmkit._memory import parse_size
     from lmkit.ngram.pruning import prune
 
@@ -120,8 +125,13 @@ def command(
             output.note(f"Note: {entry}")
         if record["method"] == "kneser-ney" and threshold is not None and 0 < threshold < _LEAST_BITS:
             output.note(
-                "Note: For --method kneser-ney a threshold is what the training text loses in bits, such as 2; this one takes next to "
+                "Note: For --method kneser-ney a threshold is what a text as long as the training text loses in bits, such as 2; this one takes next to "
                 "nothing out. --method entropy takes thresholds like it."
+            )
+        if method is None and record["method"] == "entropy" and not (loaded.metadata_.get("estimation") or {}).get("smoothing"):
+            output.note(
+                "Note: Nothing tells how this model was smoothed, so it was pruned by entropy; an interpolated Kneser-Ney model loses less "
+                "by --method kneser-ney."
             )
     reached = record.get("reached_threshold")
     said = f", threshold {output.number(reached)}" if reached is not None else ""
@@ -175,7 +185,7 @@ def _method(
     if method == Method.counts:
         if counts is None:
             raise UsageError("--method count takes --counts, such as --counts 0,0,1.")
-        return CountCutoffs(parse_counts(counts))
+        return CountCutoffs(parse_counts(counts, "--counts"))
     if method == Method.vocabulary:
         if words is None:
             raise UsageError("--method vocabulary takes --words FILE, the words that stay.")
@@ -184,7 +194,7 @@ def _method(
         raise UsageError("Say how far to prune by one of --threshold, --ngrams and --size.")
     if method == Method.entropy:
         return RelativeEntropy(**targets)  # type: ignore[arg-type]
-    return RevisedKneserNey(**targets, loss=(loss or Loss.training).value)  # type: ignore[arg-type]
+    return RevisedKneserNey(**targets, loss=(loss or Loss.expected).value)  # type: ignore[arg-type]
 
 
 def _suited(model: NgramLanguageModel) -> Method:
@@ -194,9 +204,12 @@ def _suited(model: NgramLanguageModel) -> Method:
     return Method.kneser_ney if is_kneser_ney and not model.metadata_.get("pruning") else Method.entropy
 
 
-def parse_counts(text: str) -> tuple[int, ...]:
-    """(0, 0, 1) from `0,0,1` or `0 0 1`. Raises UsageError."""
+def parse_counts(text: str, option: str) -> tuple[int, ...]:
+    """(0, 0, 1) from `0,0,1` or `0 0 1`. option : that it was given with, for messages. Raises UsageError."""
     try:
-        return tuple(int(part) for part in text.replace(",", " ").split())
+        counts = tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
-        raise UsageError(f"{text!r} are no counts; write one an order, such as 0,0,1.") from None
+        counts = ()
+    if not counts or min(counts) < 0:
+        raise UsageError(f"{option}: {text!r} are no counts; write a whole number from 0 on for each order, such as 0,0,1.")
+    return counts

@@ -26,6 +26,7 @@ from numba.core import caching
 from numba.core.runtime import rtsys
 
 from lmkit import paths
+from lmkit._progress import remark
 
 
 def _load_numba_without_scipy() -> None:
@@ -126,6 +127,7 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
         with self._guard_against_spurious_io_errors():
             found = self._load_overload(sig, target_context)
         if found is None:
+            remark("Compiling for this machine, the first time only ...")
             with contextlib.suppress(ImportError, AttributeError):  # another version of Numba: it loads SciPy as it likes
                 _load_numba_without_scipy()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -14,6 +15,17 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def _is_watched() -> bool:
+    return not _quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+@functools.cache
+def remark(text: str) -> None:
+    """Tell somebody who waits at a terminal why, each thing once."""
+    if _is_watched():
+        sys.stderr.write(f"{text}\n")
+
+
 class Progress:
     """A bar over `total` units, or a counter where the total is unknown. Use as a context manager; `advance` moves it.
 
@@ -22,7 +34,7 @@ class Progress:
 
     def __init__(self, description: str, total: float | None = None, unit: str = "it") -> None:
         self._bar: Any = None
-        if not _quiet and sys.stderr is not None and sys.stderr.isatty():
+        if _is_watched():
             from tqdm import tqdm
 
             self._bar = tqdm(desc=description, total=total, unit=unit, unit_scale=True, leave=False, file=sys.stderr, delay=0.5)

@@ -75,7 +75,7 @@ class ScoredEvents:
     sentence : int64 (N,), index of the sentence, counted from 0; never decreasing.
     document : int64 (N,), index of the document.
     vocabulary_size : number of tokens the model can predict, `<unk>` and `</s>` included where it can.
-    vocabulary_hash : hash of the model's vocabulary.
+    vocabulary_hash : `Vocabulary.words_hash` of the model's, the same for the same words in any order.
     hit_length : int8 (N,) or None: length of the n-gram that gave the probability (n-gram models).
     back_off : float32 (N,) or None: natural logarithm of the back-off weights that were paid on the way, <= 0 for most.
     rank : float32 (N,) or None: place of the token among all tokens by falling probability, 1 for the most probable; tokens of equal
@@ -149,7 +149,7 @@ class ScoredEvents:
             sentence=np.empty(total, np.int64),
             document=np.empty(total, np.int64),
             vocabulary_size=len(vocabulary) - (1 if ends else 2),
-            vocabulary_hash=vocabulary.hash,
+            vocabulary_hash=vocabulary.words_hash,
             hit_length=hit_length,
             back_off=back_off,
             is_normalised=is_normalised,

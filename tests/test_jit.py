@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import lmkit
+from lmkit import _jit, _progress
 
 CALLER = """
 from lmkit._jit import kernel
@@ -102,3 +105,19 @@ def test_a_kernel_runs_without_scipy_and_a_cached_one_without_numba_s_declaratio
     for compiled in (True, False):
         done = subprocess.run([sys.executable, "-c", LOADED], env=clean, cwd=root, capture_output=True, text=True, check=True)
         assert done.stdout.split() == ["21", "False", str(compiled), "True", "6.0"]
+
+
+@pytest.mark.parametrize(("watched", "remarks"), [(False, 0), (True, 1)])
+def test_who_waits_at_a_terminal_is_told_why_once(
+    watched: bool, remarks: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # nothing is there yet
+    monkeypatch.setattr(_progress, "_is_watched", lambda: watched)
+    _progress.remark.cache_clear()
+
+    @_jit.kernel
+    def double(x):
+        return 2 * x
+
+    assert [double(1), double(1.5)] == [2, 3.0]
+    assert capsys.readouterr().err.count("Compiling for this machine") == remarks

@@ -31,7 +31,7 @@ KNESER_NEY, KATZ, WITTEN_BELL = "modified-kneser-ney", "katz", "witten-bell"
 ROWS: list[tuple[str, str, Any]] = [  # label, smoothing, number of n-grams -> method
     ("Kneser-Ney, entropy", KNESER_NEY, lambda ngrams: RelativeEntropy(ngrams=ngrams)),
     ("Kneser-Ney, revised", KNESER_NEY, lambda ngrams: RevisedKneserNey(ngrams=ngrams)),
-    ('Kneser-Ney, revised, loss="expected"', KNESER_NEY, lambda ngrams: RevisedKneserNey(ngrams=ngrams, loss="expected")),
+    ('Kneser-Ney, revised, loss="training"', KNESER_NEY, lambda ngrams: RevisedKneserNey(ngrams=ngrams, loss="training")),
     ("Katz, entropy", KATZ, lambda ngrams: RelativeEntropy(ngrams=ngrams)),
     ("Witten-Bell, entropy", WITTEN_BELL, lambda ngrams: RelativeEntropy(ngrams=ngrams)),
 ]
@@ -57,7 +57,7 @@ def measure_pruning(train: Any, test: Any) -> dict[str, Any]:
     for highest in CUTOFFS:
         model = NgramLanguageModel(order=ORDER, pruning=CountCutoffs(highest)).fit(train)
         size = sum(model.trie_.sizes)
-        revised = _pruned(models[KNESER_NEY], RevisedKneserNey(ngrams=size, loss="expected"))
+        revised = _pruned(models[KNESER_NEY], RevisedKneserNey(ngrams=size))
         cut.append(
             {"highest": list(highest), "ngrams": size, "perplexity": model.perplexity(test), "perplexity_revised": revised.perplexity(test)}
         )

@@ -52,7 +52,7 @@ class LogLinearMixture:
         if len(self.models) < 2:
             raise UsageError("A log-linear mixture needs two models or more.")
         if len({model.vocabulary.hash for model in self.models}) > 1:
-            raise UsageError("The models of a log-linear mixture must know the same words. Train them with one vocabulary.")
+            raise UsageError("The models of a log-linear mixture must number the same words alike. Train them with one vocabulary.")
 
     def fit(self, events: ScoredEvents) -> LogLinearMixture:
         """Learn the weights. events : of a held-out text, by any of the models; only its tokens matter.

@@ -73,7 +73,7 @@ class Accounting:
         return cls(
             **{field.name: getattr(sums, field.name) for field in dataclasses.fields(sums)},
             vocabulary_size=len(model.vocabulary) - (1 if model.text_options.sentence_boundaries else 2),
-            vocabulary_hash=model.vocabulary.hash,
+            vocabulary_hash=model.vocabulary.words_hash,
             is_normalised=model.is_normalised,
         )
 

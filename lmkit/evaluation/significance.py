@@ -211,10 +211,7 @@ def _refuse_other_events(first: ScoredEvents, second: ScoredEvents, include_oov:
     advice = "score both models on the same text with the same reading"
     if len(first) != len(second):
         raise UsageError(f"The two streams describe different events ({len(first):,} and {len(second):,} of them); {advice}.")
-    columns = ["is_end", "sentence", "document", "characters", "bytes"]
-    if first.vocabulary_hash == second.vocabulary_hash:
-        columns.append("token_ids")
-    for column in columns:
+    for column in ("is_end", "sentence", "document", "characters", "bytes"):
         differs = getattr(first, column) != getattr(second, column)
         if differs.any():
             position = int(np.argmax(differs))
@@ -223,12 +220,25 @@ def _refuse_other_events(first: ScoredEvents, second: ScoredEvents, include_oov:
                 f"The two streams describe different events (event {position} has {column} {values[0]} in the first and {values[1]} in the "
                 f"second); {advice}."
             )
+    if first.vocabulary_hash == second.vocabulary_hash and (differs := _other_tokens(first.token_ids, second.token_ids)).any():
+        raise UsageError(f"The two streams describe different events (event {int(np.argmax(differs))} is another word in each); {advice}.")
     if include_oov and (differs := first.is_oov != second.is_oov).any():
         position = int(np.argmax(differs))
         raise UsageError(
             f"{int(differs.sum()):,} words are out of vocabulary for one model only (the first is event {position}), and the price of "
             f"<unk> can't be compared with that of a word; leave such events out with include_oov=False, or train both with one vocabulary."
         )
+
+
+def _other_tokens(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """bool (N,): tokens that can't be the same words, whatever the order in which the two number the words."""
+    if np.array_equal(first, second):
+        return np.zeros(len(first), np.bool_)
+    differs = np.zeros(len(first), np.bool_)
+    for one, other in ((first, second), (second, first)):
+        _, place, inverse = np.unique(one, return_index=True, return_inverse=True)
+        differs |= other != other[place][inverse]
+    return differs
 
 
 def _blocks(sentence: np.ndarray, sentences_per_block: int | None) -> np.ndarray:

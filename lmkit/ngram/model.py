@@ -216,6 +216,11 @@ class NgramLanguageModel(NgramScorer):
         if outcome.order < self.order and origin.get("corpus", {}).get("tokens") is not None:
             unit = "the longest sentence, <s> and </s> included," if options.sentence_boundaries else "the text"
             self.notes_.append(f"Order {self.order} was lowered to {outcome.order}: {unit} has {outcome.order} tokens.")
+        if held_out is not None and held_out.sha256 == origin.get("corpus", {}).get("sha256"):
+            self.notes_.append(
+                "The held-out text is the training text itself, of which every n-gram was seen: what was tuned on it serves no other text. "
+                "Give a text of its own."
+            )
         self.metadata_: dict[str, Any] = {
             "made_by": f"lmkit {lmkit.__version__}",
             "options": {
@@ -343,7 +348,7 @@ class NgramLanguageModel(NgramScorer):
             "order": order,
             "ngrams": sizes,
             "vocabulary_size": len(vocabulary),
-            "vocabulary_hash": vocabulary.hash,
+            "vocabulary_hash": vocabulary.words_hash,
             "is_normalised": is_normalised,
             "text": options.to_dict(),
             **self.metadata_,

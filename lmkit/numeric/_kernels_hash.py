@@ -155,3 +155,19 @@ def move_table(old, new):
                 slot = (slot + np.uint64(1)) & mask
             new[np.uint64(2) * slot] = key
             new[np.uint64(2) * slot + np.uint64(1)] = old[i + 1]
+
+
+@kernel
+def set_key(blob, offsets):
+    """Two sums over hashes of all strings, uint64: the same for the same strings in any order, on every machine."""
+    first = second = np.uint64(0)
+    for i in range(len(offsets) - 1):
+        key = np.uint64(0xCBF29CE484222325)  # FNV-1a, 64 bits
+        for at in range(offsets[i], offsets[i + 1]):
+            key = (key ^ np.uint64(blob[at])) * np.uint64(0x100000001B3)
+        key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # the finish of splitmix64, so that sums tell sets apart
+        key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        key ^= key >> np.uint64(31)
+        first += key
+        second += key * key
+    return first, second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -64,6 +65,14 @@ class Vocabulary(StringTable):
         vocabulary = cls(blob, offsets, column)
         vocabulary.check_distinct(InvalidParameterError)
         return vocabulary
+
+    @functools.cached_property
+    def words_hash(self) -> str:
+        """32 hex digits, the same for vocabularies of the same tokens in any order: their models predict the same events."""
+        from lmkit.numeric import _kernels_hash
+
+        first, second = _kernels_hash.set_key(frozen(self._blob), frozen(self._offsets))
+        return f"{int(first):016x}{int(second):016x}"
 
     def id(self, token: str) -> int:
         """Id of a token, 0 (`<unk>`) when it is not in the vocabulary."""

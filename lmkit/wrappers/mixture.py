@@ -326,7 +326,7 @@ class Mixture(AnsweringModel):
             "by": self.by,
             "vocabulary": self.vocabularies,
             "vocabulary_size": len(self.vocabulary),
-            "vocabulary_hash": self.vocabulary.hash,
+            "vocabulary_hash": self.vocabulary.words_hash,
             "is_normalised": True,
             "notes": self.notes_,
             **self.metadata_,

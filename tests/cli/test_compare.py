@@ -195,3 +195,13 @@ def test_a_text_that_was_trained_on_is_told(run: Callable, model: Path, unigram:
     assert [note.split(" was trained on this very text")[0] for note in told] == ["small", "unigram"]
     told = run("compare", other_text, model, unigram, "--ranks", "0", "--json").json["notes"]
     assert [note[:42] for note in told] == ["100% of the test text's runs of 8 words ho"]  # its few words make few sentences
+
+
+def test_the_same_words_in_another_order_compare(run: Callable, model: Path, other_text: Path, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    other = tmp_path / "other.klm"  # KenLM's trie numbers words by their hashes
+    run("convert", model, other, "--to", "kenlm-trie")
+    assert "different vocabularies" not in run("perplexity", model, other, other_text).out
+    answer = run("compare", other_text, model, other, "--json").json
+    first, second = (row["perplexity"] for row in answer["models"])
+    assert first == pytest.approx(second, rel=1e-4)
+    assert "know different words" not in run("diff", model, other, other_text).err

@@ -83,7 +83,7 @@ def test_other_vocabularies_need_a_word_of_the_user_s(run, fails, folder: Path) 
 def test_models_trained_with_one_vocabulary_can_be_mixed(run, folder: Path) -> None:
     (folder / "c.txt").write_text("other words w1 w1\nw2 w1\n", encoding="utf-8")
     answer = run("train-ngram", folder / "c.txt", "--order", 2, "--vocabulary", folder / "a.lm", "--out", folder / "c.lm", "--json").json
-    assert answer["vocabulary_hash"] == lmkit.load(folder / "a.lm").vocabulary.hash
+    assert answer["vocabulary_hash"] == lmkit.load(folder / "a.lm").vocabulary.words_hash
     options = ["--held-out", folder / "held.txt", "--out", folder / "m.lm"]
     assert run("mix", folder / "a.lm", folder / "c.lm", *options).code == 0
     (folder / "words.txt").write_text("w1 w2\nw1 <unk>\n", encoding="utf-8")

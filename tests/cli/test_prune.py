@@ -51,7 +51,9 @@ def test_every_method_runs_and_says_in_json_what_it_did(run, model: Path, text: 
 
 
 def test_a_threshold_in_the_other_method_s_unit_is_remarked_upon(run, model: Path, tmp_path: Path) -> None:
-    assert "is what the training text loses in bits" in run("prune", model, tmp_path / "out.lm", "--threshold", "1e-7").err
+    assert (
+        "is what a text as long as the training text loses in bits" in run("prune", model, tmp_path / "out.lm", "--threshold", "1e-7").err
+    )
     assert "loses in bits" not in run("prune", model, tmp_path / "out.lm", "--threshold", 2).err
 
 
@@ -86,3 +88,16 @@ def test_what_can_t_be_done_is_said_in_a_sentence(fails, model: Path, tmp_path: 
 
 def test_the_model_itself_is_not_overwritten(fails, model: Path) -> None:
     assert "is read as well" in fails("prune", model, model, "--ngrams", 100, code=2)
+
+
+def test_the_method_is_a_guess_where_nothing_tells_the_smoothing(run, model: Path, tmp_path: Path) -> None:
+    run("convert", model, tmp_path / "m.arpa")
+    assert "by --method kneser-ney" in run("prune", tmp_path / "m.arpa", tmp_path / "s.lm", "--ngrams", 300).err
+    assert "by --method kneser-ney" not in run("prune", model, tmp_path / "s.lm", "--ngrams", 300).err
+
+
+def test_what_other_formats_cannot_say_is_told(run, text: Path, tmp_path: Path) -> None:
+    run("train-ngram", text, "--smoothing", "stupid-back-off", "--out", tmp_path / "s.lm", "-q")
+    assert "no probabilities" in run("convert", tmp_path / "s.lm", tmp_path / "s.arpa").err
+    run("train-ngram", text, "--no-sentence-boundaries", "--out", tmp_path / "n.lm", "-q")
+    assert "knows no sentences" in run("convert", tmp_path / "n.lm", tmp_path / "n.klm").err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -261,3 +262,11 @@ def test_sentences_in_a_batch(options: TextOptions) -> None:
     assert model.score_sentences([]).shape == (0,)
     with pytest.raises(UsageError, match="continuous"):
         NgramLanguageModel(order=2, reading=TextOptions(sentences="none")).fit("a b a").score_sentences(["a"])
+
+
+def test_a_pickled_model_scores_alike(tmp_path: Path) -> None:
+    fitted = NgramLanguageModel(order=3).fit(["a b c", "a b d"])
+    fitted.save(tmp_path / "m.lm")
+    for model in (fitted, lmkit.load(tmp_path / "m.lm"), fitted.compact()):
+        again = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(again.score("a b d c").log_probabilities, model.score("a b d c").log_probabilities)

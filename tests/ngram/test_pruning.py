@@ -25,6 +25,7 @@ from lmkit.ngram.querying.table import NgramTable
 from lmkit.ngram.smoothing import KneserNey, ModifiedKneserNey, WittenBell, method_names
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
+from lmkit.wrappers.mixture import Mixture
 
 DATA = Path(__file__).parents[1] / "golden" / "data"
 
@@ -209,6 +210,20 @@ def test_targets_are_met(method: type, tmp_path: Path) -> None:
     assert target - (20 << 10) <= (tmp_path / "half.lm").stat().st_size <= target
 
 
+def test_a_size_is_never_exceeded(tmp_path: Path) -> None:
+    model = NgramLanguageModel(order=4).fit(generated_text(1, 4000, 800))
+    model.save(tmp_path / "whole.lm")
+    target = (tmp_path / "whole.lm").stat().st_size // 2
+    prune(model, RelativeEntropy(size=target)).save(tmp_path / "half.lm")
+    assert target - (20 << 10) <= (tmp_path / "half.lm").stat().st_size <= target
+
+
+def test_a_mixture_has_no_ngrams_to_take_out() -> None:
+    model = NgramLanguageModel(order=2).fit(TEXT)
+    with pytest.raises(UsageError, match="A Mixture has no n-grams to take out"):
+        prune(Mixture([model, model], [0.5, 0.5]), RelativeEntropy(threshold=1e-4))  # type: ignore[arg-type]
+
+
 def test_a_reached_threshold_gives_the_same_model_again() -> None:
     model = NgramLanguageModel(order=3, smoothing="katz").fit(TEXT)
     first = prune(model, RelativeEntropy(ngrams=sum(model.trie_.sizes) // 2))
@@ -259,7 +274,7 @@ def test_revised_kneser_ney_takes_the_twin_s_decisions(threshold: float) -> None
         predictable,
     )
     twin.prune(threshold, [ngram for order in (3, 2) for ngram in ngrams if len(ngram) == order])
-    pruned = prune(model, RevisedKneserNey(threshold=threshold), SMALL)
+    pruned = prune(model, RevisedKneserNey(threshold=threshold, loss="training"), SMALL)
     table = NgramTable.from_trie(pruned.fast_trie())
     assert {ngram for ngram in rows(table) if len(ngram) > 1} == {ngram for ngram in twin.counts if len(ngram) > 1}
     assert 0 < len(table) < len(ngrams)

@@ -40,6 +40,7 @@ def test_look_ups(tokens: list[str], others: list[str]) -> None:
     assert vocabulary.bytes.tolist() == [len(token.encode()) for token in everything]
     assert vocabulary.hash == hashlib.sha256("".join(token + "\n" for token in everything).encode()).hexdigest()
     assert (vocabulary == other) == (tokens == others)
+    assert (vocabulary.words_hash == other.words_hash) == (set(tokens) == set(others))
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,6 +10,7 @@ import numpy as np
 from lmkit._validation import check_float, check_int
 from lmkit.errors import InvalidParameterError
 from lmkit.ngram.querying.backoff import LEAF, NODE
+from lmkit.ngram.querying.landmarks import stored_bytes
 from lmkit.ngram.querying.table import NgramTable
 from lmkit.text.vocabulary import Vocabulary
 
@@ -149,7 +150,8 @@ class Budget:
 def ngram_bytes(sizes: np.ndarray) -> int:
     """Bytes of so many n-grams of each order in a model file; empty highest orders take none."""
     highest = int(np.flatnonzero(sizes)[-1])
-    return int(sizes[:highest].sum()) * _NODE_BYTES + int(sizes[highest]) * _LEAF_BYTES
+    landmarks = stored_bytes(np.concatenate([[0], np.cumsum(sizes[: highest + 1])]))
+    return int(sizes[:highest].sum()) * _NODE_BYTES + int(sizes[highest]) * _LEAF_BYTES + landmarks
 
 
 def fixed_bytes(vocabulary: Vocabulary) -> int:

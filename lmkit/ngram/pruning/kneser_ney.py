@@ -45,13 +45,13 @@ class RevisedKneserNey(RankedPruning):
 
     Attributes
     ----------
-    loss : "training" or "expected", what an n-gram costs.
+    loss : "expected" or "training", what an n-gram costs; the paper's is "training" (docs/pruning.md has figures of both).
     """
 
     name: ClassVar[str] = "kneser-ney"
     summary: ClassVar[str] = "for Kneser-Ney models: lower orders take over the counts (Siivola)"
 
-    loss: str = "training"
+    loss: str = "expected"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -50,8 +50,8 @@ class RelativeEntropy(RankedPruning):
         notes = []
         if "kneser-ney" in str(subject.smoothing.get("name")):
             notes.append(
-                "Entropy pruning suits Kneser-Ney models badly, since their lower orders are no frequencies; "
-                "the method kneser-ney loses less."
+                "Entropy pruning suits Kneser-Ney models badly where much goes, since their lower orders are no frequencies; "
+                "prune the whole model by the method kneser-ney then."
             )
         return Pruned(part, None, {"reached_threshold": reached}, notes)
 

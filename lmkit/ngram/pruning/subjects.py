@@ -64,8 +64,10 @@ def subject_of_model(model: NgramLanguageModel, corpus: Any = None) -> Subject:
 
     Raises
     ------
-    UsageError : if its n-grams are not those of the text.
+    UsageError : for what is no n-gram model, and if its n-grams are not those of the text.
     """
+    if not hasattr(model, "fast_trie"):
+        raise UsageError(f"A {type(model).__name__} has no n-grams to take out; prune n-gram models, and mix them then.")
     table = NgramTable.from_trie(model.fast_trie())
     if model.is_normalised:
         table.normalise()

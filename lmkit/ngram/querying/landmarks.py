@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,10 @@ class Landmarks:
         """Whether their sizes are those of such a trie."""
         return (self.samples.shape, self.bounds.shape, self.coarse.shape) == tuple((size,) for size in _sizes(order_start))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lock, so that models can be pickled; what is finished needs none."""
+        return {**vars(self), "_lock": None}
+
     def tensors(self) -> dict[str, np.ndarray]:
         """Arrays for a model file."""
         return {"trie.samples": self.samples, "trie.bounds": self.bounds, "trie.coarse_bounds": self.coarse}
@@ -72,6 +77,11 @@ class Landmarks:
     def for_lists(self) -> tuple[np.ndarray, np.ndarray]:
         """What `_kernels_successors.top_successors` takes: the bounds, and the highest of each 64 of them."""
         return frozen(self.bounds), frozen(self.coarse)
+
+
+def stored_bytes(order_start: np.ndarray) -> int:
+    """What those of such a trie take in a model file."""
+    return 4 * sum(_sizes(order_start))
 
 
 def _sizes(order_start: np.ndarray) -> tuple[int, int, int]:

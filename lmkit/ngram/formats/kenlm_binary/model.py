@@ -95,7 +95,7 @@ class ProbingLanguageModel(NgramLanguageModel):
             "order": self.order_,
             "ngrams": [int(count) for count in np.asarray(self.tables_.counts)],
             "vocabulary_size": len(self.vocabulary_),
-            "vocabulary_hash": self.vocabulary_.hash,
+            "vocabulary_hash": self.vocabulary_.words_hash,
             "is_normalised": self.is_normalised_,
             "text": self.text_options_.to_dict(),
             **self.metadata_,
