@@ -54,7 +54,7 @@ COMMANDS: dict[str, Row] = {
     "prune": Row("prune", "Take n-grams out of a model, to a threshold, a number of n-grams or a size."),
     "count": Row("count", "Count the n-grams of a corpus."),
     "merge-counts": Row("merge_counts", "Add up the n-gram counts of several files, each as often as its weight says."),
-    "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz."),
+    "ngrams": Row("ngrams", "List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz or text."),
     "huffman": Row("huffman", "Show the Huffman code and path of each word of a list with counts."),
     "inspect": Row("inspecting", "Look into networks: how far their gradients reach, what their gates and units do."),
     "plot": Row("plot", "Draw pictures of a corpus, of word vectors, or of trainings."),
@@ -198,7 +198,7 @@ def explain(error: Exception, words: Sequence[str] = (), debug: bool = False) ->
     from lmkit.errors import InvalidParameterError, LmkitError
 
     if isinstance(error, InvalidParameterError):
-        return error.exit_code, f"Error: {_in_words_of_the_program(str(error))}"
+        return error.exit_code, f"Error: {_in_words_of_the_program(str(error), words)}"
     if isinstance(error, LmkitError):
         return error.exit_code, f"Error: {error}"
     if isinstance(error, typer.Abort):
@@ -217,14 +217,42 @@ def explain(error: Exception, words: Sequence[str] = (), debug: bool = False) ->
     return 1, f"Internal error: {what[:300]} (a fault of lmkit; {step})."
 
 
-def _in_words_of_the_program(message: str) -> str:
+def _in_words_of_the_program(message: str, words: Sequence[str]) -> str:
     """A library's message about a parameter as one about the option that sets it."""
-    match = re.fullmatch(r"The '(\w+)' parameter of \w+ must be (.*)\. Got (.*) instead\.", message, re.DOTALL)
+    match = re.fullmatch(r"The '(\w+)' parameter of ([\w.-]+) must be (.*)\. Got (.*) instead\.", message, re.DOTALL)
     if match is None:
         return message
-    name, expected, value = match.groups()
-    option = {"max_vocabulary_size": "vocab-size"}.get(name, name.replace("_", "-"))
-    return f"--{option} must be {expected}, not {value}."
+    name, owner, expected, value = match.groups()
+    return f"{_option_for(name, owner, words)} must be {expected}, not {value}."
+
+
+_OPTIONS = {
+    "max_vocabulary_size": "--vocab-size",
+    "fresh_network.cell": "--cells",
+    "fresh_network.radius": "--cells: the radius",
+    "gradients_through_depth.activation": "--activations",
+}
+"""Options that bear another name than the parameter that they set: the parameter alone, or behind what it is a parameter of."""
+
+_WITH_OPTIONS = {
+    "--optimizer": ("lmkit.neural.optimizers", "OPTIMIZERS"),
+    "--schedule": ("lmkit.neural.schedules", "SCHEDULES"),
+    "--output": ("lmkit.neural.losses", "OUTPUTS"),
+}
+"""Options that are typed as NAME:OPTION=VALUE, and the tables of the classes that the names stand for."""
+
+
+def _option_for(name: str, owner: str, words: Sequence[str]) -> str:
+    """What the user typed to set a parameter. owner : the class or function that it is a parameter of."""
+    plain = "--" + name.replace("_", "-")
+    for option, (module, table) in _WITH_OPTIONS.items():
+        if owner == f"make_{option[2:]}":
+            return option
+        classes = getattr(sys.modules.get(module), table, {}).values()  # a module whose class refused something has been loaded
+        if owner in [one.__name__ for one in classes]:
+            is_apart = name == "weight_decay" and any(word.partition("=")[0] == plain for word in words)
+            return plain if is_apart else f"{option}: {name}"
+    return _OPTIONS.get(f"{owner}.{name}", _OPTIONS.get(name, plain))
 
 
 def _explain_usage(error: Any, words: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import comparison_output, options, output, reading
+from lmkit_cli import comparison_output, options, output, reading, saving
 
 if TYPE_CHECKING:
     from lmkit.comparison.contestants import Contestant
@@ -135,7 +135,8 @@ def command(
     started = Budget.now()
     if report is not None:
         check_report(report)
-        reading.check_output(report)
+        named = [corpus, *(part for word in models or () for part in (word, word.partition("=")[2]) if part), held_out]
+        saving.check_target(report, *named)
     pictured = report is not None and report.suffix in (".html", ".json")
     extras = Extras(_rank_events(ranks), log_linear, pictured, tuple(prompts or ()), vectors)
     settings = {"measure": measure, "statistics": Statistics(resamples=resamples, seed=seed or 0), "extras": extras, "threads": threads}

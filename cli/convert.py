@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import convert_torch, options, output, reading, vectors
+from lmkit_cli import convert_torch, options, output, reading, saving, vectors
 
 if TYPE_CHECKING:
     from lmkit import NgramLanguageModel
@@ -83,18 +83,20 @@ def command(
         str | None, typer.Option(help="A text on which to measure what --quantize costs in perplexity.", show_default=False)
     ] = None,
     errors: Annotated[
-        Errors,
+        Errors | None,
         typer.Option(
             help="Vectors with faults (words that are not UTF-8, NaN, a wrong count, words with spaces): refuse them, mend them, or leave "
-            "such rows out."
+            "such rows out.",
+            show_default="strict",
         ),
-    ] = Errors.strict,
+    ] = None,
     digits: Annotated[
-        Digits,
+        Digits | None,
         typer.Option(
-            help="Vectors as text: digits that read back exactly, or as many as the format's own tool prints (6 decimals, 5 digits)."
+            help="Vectors as text: digits that read back exactly, or as many as the format's own tool prints (6 decimals, 5 digits).",
+            show_default="shortest",
         ),
-    ] = Digits.shortest,
+    ] = None,
     restrict: Annotated[
         int | None, typer.Option("--restrict", help="Vectors: only the so many most frequent words.", min=1, show_default="all words")
     ] = None,
@@ -119,11 +121,11 @@ def command(
     writes fastText's .bin, --to glove text without a header, --to sentence-transformers and --to model2vec folders.
 
     A .pt of PyTorch (the state dict of an Embedding, an LSTM, GRU or RNN, and a Linear) becomes a recurrent model with --words, and a
-    recurrent model a .pt; both need torch.
+    recurrent model a .pt; both need torch. Of a network over words the vectors alone are written where OUT is a format of vectors.
     """
     path = vectors.path_of_any(source)
     if path.suffix in convert_torch.ENDINGS:
-        reading.check_output(target)
+        saving.check_target(target, path, words)
         convert_torch.read(path, target, words, reading.text_options(str(path), unit=unit), json)
         return
     if words is not None or unit is not None:
@@ -132,39 +134,48 @@ def command(
         _write_torch(path, target, json)
         return
     own, foreign = _formats_of(target, to)
-    if target.exists() and path.exists() and target.samefile(path):
-        raise UsageError(f"{target}: is the model to read as well; name another file to write.")
     if (compact or quantize is not None) and own != Format.lm:
         raise UsageError(f"--compact and --quantize pack lmkit's own files, not {(own or foreign)}; end OUT in .lm, or leave them out.")
     if held_out is not None and quantize is None:
         raise UsageError("--held-out measures what --quantize costs; give both or neither.")
     if foreign not in (Format.sentence_transformers, Format.model2vec):
-        reading.check_output(target)
+        saving.check_target(target, path, held_out)
+    elif target.exists() and path.exists() and target.samefile(path):
+        raise UsageError(f"{target}: is read as well; name another folder to write.")
     import lmkit
     from lmkit.embeddings import formats
     from lmkit.embeddings.vectors import WordVectors
     from lmkit.loading import is_model
 
-    model = lmkit.load(path) if errors == Errors.strict or is_model(path) else formats.read_vectors(path, errors=errors.value)
-    model = getattr(model, "vectors_", model)
+    mending = (errors or Errors.strict).value
+    model = lmkit.load(path) if mending == Errors.strict or is_model(path) else formats.read_vectors(path, errors=mending)
+    if foreign is not None or not hasattr(model, "network_"):
+        model = vectors.held_in(model)
     if isinstance(model, WordVectors):
         if restrict is not None:
             if model.subwords is not None:
                 output.note("Note: --restrict leaves the subwords behind.")
             model = model.restrict(restrict)
-        _write_vectors(model, path, target, _for_kind(foreign, target, "word vectors"), formats.Writing(errors.value, digits.value), json)
+        writing = formats.Writing(mending, (digits or Digits.shortest).value)
+        _write_vectors(model, path, target, _for_kind(foreign, target, "word vectors"), writing, json)
         return
     if restrict is not None:
         raise UsageError("--restrict takes the most frequent words of word vectors; n-gram models are made smaller by lmkit prune.")
+    for name, given in (("--errors", errors), ("--digits", digits)):
+        if given is not None:
+            raise UsageError(f"{name} is about word vectors, and {path} holds none; leave it out.")
     if not isinstance(model, lmkit.NgramLanguageModel):
-        raise UsageError(f"{path}: holds a {type(model).__name__}; n-gram models alone have other formats, and recurrent ones .pt.")
+        raise UsageError(
+            f"{path}: holds a {type(model).__name__}; n-gram models alone have other formats, recurrent ones .pt, and networks over words "
+            "can give their vectors (.vectors)."
+        )
     _write_ngrams(model, path, target, _for_kind(own, target, "an n-gram model"), compact, quantize, held_out, json)
 
 
 def _write_torch(path: Path, target: Path, json: bool) -> None:
     from lmkit_cli import inspected
 
-    reading.check_output(target)
+    saving.check_target(target, path)
     convert_torch.write(inspected.recurrent(str(path)), target, json)
 
 
@@ -206,6 +217,10 @@ def _write_ngrams(
 
         write = kenlm_binary.write_probing if form == Format.kenlm_probing else kenlm_binary.write_trie
         write(target, model.fast_trie(), model.vocabulary)
+    if form != Format.lm and not model.is_normalised:
+        output.note("Note: these scores are no probabilities, and this format can't say so: other programs will take them for such.")
+    if form in (Format.kenlm_probing, Format.kenlm_trie) and not model.text_options.sentence_boundaries:
+        output.note("Note: this model knows no sentences, and KenLM's programs put <s> and </s> around every line.")
     if not is_container(path):  # what reading a foreign file met; lmkit's own holds what its training met, told then
         for entry in model.notes_:
             output.note(f"Note: {entry}")
@@ -234,7 +249,7 @@ def _formats_of(path: Path, to: Format | None) -> tuple[Format | None, Format | 
 
     if to is not None:
         return (to, None) if to in _NGRAM_FORMATS else (None, to)
-    own = next((form for ending, form in _ENDINGS.items() if path.name.endswith(ending)), None)
+    own = next((form for ending, form in _ENDINGS.items() if path.name.lower().endswith(ending)), None)
     found = formats.format_of_name(path)
     foreign = Format.vectors if path.name.endswith(_OWN_VECTORS) else None if found is None else Format(found.name)
     if own is None and foreign is None:

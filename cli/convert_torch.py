@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmkit.errors import UsageError
-from lmkit_cli import output, reading
+from lmkit_cli import output, saving
 
 if TYPE_CHECKING:
     from lmkit.neural.models import RecurrentLanguageModel
@@ -40,9 +40,13 @@ def write(model: RecurrentLanguageModel, target: Path, json: bool) -> None:
     from lmkit.neural import torch_files
 
     words = target.with_suffix(".words.txt")
-    reading.check_output(words)
+    saving.check_target(words)
     lines = torch_files.write_state_dict(model, target)
     words.write_text("".join(f"{word}\n" for word in lines), encoding="utf-8")
+    if model.network_.architecture.cell == "elman-relu":
+        output.note(
+            "Note: a state dict doesn't tell ReLU from tanh: give torch.nn.RNN nonlinearity='relu'; lmkit reads it back as elman, tanh."
+        )
     if json:
         output.result_json({"out": str(target), "words": str(words), "bytes": target.stat().st_size})
         return

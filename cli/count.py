@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving
 from lmkit_cli.shared_options import taking
 
 Sort = enum.StrEnum("Sort", ["count", "words", "none"])  # as a call, since `count` would hide the method of str
@@ -20,6 +20,9 @@ class To(enum.StrEnum):
     text = "text"
     npz = "npz"
     parquet = "parquet"
+
+
+_ENDINGS = {"": To.text, ".txt": To.text, ".counts": To.text, ".npz": To.npz, ".parquet": To.parquet}
 
 
 @taking(options.CorpusOptions)
@@ -44,14 +47,19 @@ def command(
     """
     if max_count is not None and max_count < min_count:
         raise UsageError(f"--max-count {max_count} is below --min-count {min_count}, so nothing could be left; change one of them.")
+    if out == Path("-"):
+        out = None
     if shared.json and out is None:
         raise UsageError("With --json the counts need a file of their own; name one with --out.")
-    if out is not None:
-        reading.check_output(out)
+    if to is not None and to != To.text and out is None:
+        raise UsageError(f"--to {to.value} needs a file of its own; name one with --out.")
+    form = None if out is None else format_of(out, to)
     import lmkit_corpora
     from lmkit.ngram.count_table import CountTable
 
     spec = corpus or lmkit_corpora.default_corpus()
+    if out is not None:
+        saving.check_target(out, spec)
     text_options = reading.typed_options(spec, shared, shared.unit)
     encoded = lmkit_corpora.load_corpus(spec, split=reading.choose_split(spec, shared.split, "train"), options=text_options)
     for text in encoded.notes:
@@ -62,10 +70,22 @@ def command(
         for block in table.lines():
             sys.stdout.buffer.write(block)
         return
-    table.write(out, to=to.value if to else None)
+    table.write(out, to=form)
     sizes = {str(n): len(own) for n, own in table.counts.items()}
     if shared.json:
         output.result_json({"out": str(out), "ngrams": sizes, "tokens": table.tokens})
     else:
         output.result(output.table(["order", "n-grams"], [[n, f"{size:,}"] for n, size in sizes.items()], right=(0, 1)))
         output.result(f"Counts of {table.tokens:,} tokens: {out} ({output.size(out.stat().st_size)})")
+
+
+def format_of(out: Path, to: To | None) -> str:
+    """The format in which counts are written: what the user said, else by the file's ending. Raises UsageError."""
+    ending = out.suffix.lower()
+    if ending in saving.COMPRESSED:
+        raise UsageError(f"{out}: counts are written, and read again, uncompressed; leave out {ending}.")
+    if to is not None:
+        return to.value
+    if ending not in _ENDINGS:
+        raise UsageError(f"{out}: the ending does not tell the format; use .txt, .npz or .parquet, or give --to {', --to '.join(To)}.")
+    return _ENDINGS[ending].value

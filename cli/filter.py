@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,9 @@ def command(
     without_oov: Annotated[
         bool, typer.Option("--without-oov", help="Leave words that the model doesn't know out of the perplexity.")
     ] = False,
-    out: options.Out = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where the lines go; gzipped if it ends in .gz.", show_default="standard output")
+    ] = None,
     encoding: options.Encoding = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -60,12 +63,17 @@ def command(
         raise UsageError("Say what to do: --max-perplexity, --min-perplexity, --keep, --rank, or --scores to print each line's perplexity.")
     if rank and (maximum is not None or minimum is not None or invert or isinstance(share, float)):
         raise UsageError("--rank goes with --keep NUMBER and --scores only; cut the lines in a first run, then rank them.")
+    if out == Path("-"):
+        out = None
+    path = reading.model_path(model)
     if out is not None:
-        reading.check_output(out)
+        if out.suffix.lower() in saving.COMPRESSED and out.suffix.lower() != ".gz":
+            raise UsageError(f"{out}: lines are written plain or as .gz; end the name so, and compress that with another program.")
+        saving.check_target(out, path, text)
     from lmkit.evaluation import line_filter
     from lmkit.text.sources import open_source
 
-    loaded = reading.language_model(reading.model_path(model))
+    loaded = reading.language_model(path)
     source = open_source(text)
     text_options = reading.scoring_options(loaded.text_options, encoding=encoding)
     common = {"options": text_options, "include_oov": not without_oov, "threads": threads}
@@ -117,7 +125,11 @@ def _target(out: Path | None, json: bool) -> Iterator[BinaryIO | None]:
         from lmkit._files import replacing
 
         with replacing(out) as temporary, open(temporary, "wb") as file:
-            yield file
+            if out.suffix.lower() != ".gz":
+                yield file
+                return
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                yield packed  # type: ignore[misc]
     elif json:
         yield None
     else:

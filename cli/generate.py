@@ -79,6 +79,7 @@ def command(
 
     path = reading.model_path(model)
     loaded = reading.language_model(path)
+    reading.tell_unknown(loaded, prompt)
     lengths: dict[str, Any] = {"max_tokens": max_tokens, "min_tokens": min_tokens}
     if beams is not None:
         penalty = 1.0 if length_penalty is None else length_penalty

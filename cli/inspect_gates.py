@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmkit_cli import inspected, options, output, reading
+from lmkit_cli import inspected, options, output, saving
 
 if TYPE_CHECKING:
     from lmkit.neural.tracing import Trace
@@ -40,7 +40,7 @@ def command(
     from lmkit.neural.unit_pictures import plot_gates
 
     _plots.check_format(out)
-    reading.check_output(out)
+    saving.check_target(out, model, text)
     found = inspected.recurrent(model)
     number = inspected.chosen_layer(found, layer)
     hidden = found.network_.layers[number].hidden_size

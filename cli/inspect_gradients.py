@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import inspected, options, output, reading
+from lmkit_cli import inspected, options, output, saving
 
 if TYPE_CHECKING:
     from lmkit.neural.inspection import Curve
@@ -58,7 +58,7 @@ def command(
     from lmkit.neural import inspection
 
     _plots.check_format(out)
-    reading.check_output(out)
+    saving.check_target(out, *(models or ()), text)
     if across is Across.depth:
         if models:
             raise UsageError("--across depth looks at fresh stacks of layers; leave out the models, or take --across time.")

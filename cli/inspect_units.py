@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import inspected, options, output, reading
+from lmkit_cli import inspected, options, output, saving
 
 if TYPE_CHECKING:
     from lmkit.neural.tracing import Trace
@@ -50,7 +50,7 @@ def command(
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"{out}: the text is written as a page; end its name with .html.")
-        reading.check_output(out)
+        saving.check_target(out, model, text)
     found = inspected.recurrent(model)
     number = inspected.chosen_layer(found, layer)
     listed = None if units is None else parse_units(units, found.network_.layers[number].hidden_size)

@@ -45,6 +45,8 @@ def text_of(model: RecurrentLanguageModel, text: str | None, prompt: str | None 
     if prompt is not None:
         if text is not None:
             raise UsageError("--text and --prompt exclude each other; give one of them.")
+        if not prompt.strip():
+            raise UsageError("--prompt is empty; give the text to look at, or a file with --text.")
         return as_corpus(reading.check_prompt(prompt), model.text_options)
     if text is not None and " " in text and not os.path.exists(text):
         raise UsageError(f"--text {text!r} names no file; give the text itself with --prompt.")

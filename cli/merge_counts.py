@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
-from lmkit_cli.count import To
+from lmkit_cli import options, output, saving
+from lmkit_cli.count import To, format_of
 
 
 def command(
@@ -35,11 +35,14 @@ def command(
     if len(files) < 2:
         raise UsageError("One file of counts can't be merged; name two or more.")
     given = None if weights is None else _weights(weights, len(files))
-    reading.check_output(out)
+    form = format_of(out, to)
+    saving.check_target(out, *files)
     from lmkit.ngram.count_files import merge_counts, read_counts
 
     merged = merge_counts([read_counts(path) for path in files], given)
-    merged.write(out, to=to.value if to else None)
+    for text in merged.notes:
+        output.note(text)
+    merged.write(out, to=form)
     sizes = {str(n): len(own) for n, own in merged.counts.items()}
     if json:
         output.result_json({"out": str(out), "ngrams": sizes, "tokens": merged.tokens})

@@ -67,6 +67,8 @@ def command(
     The mixture is a small file that names its models, which stay where they are; every command takes it as a model. With --merge, or an OUT
     that ends in .arpa, it is one n-gram model that stands alone, nearly the same (docs/mixing.md).
     """
+    if len(models) < 2:
+        raise UsageError("One model alone can't be mixed; name two or more.")
     if held_out is None and weights is None:
         raise UsageError("Give --held-out TEXT to learn the weights on, or --weights.")
     merged = merge or saving.is_arpa(out)
@@ -75,7 +77,8 @@ def command(
     if memory is not None and not merged:
         raise UsageError("--memory bounds the making of one n-gram model; add --merge, or leave it out.")
     paths = [reading.model_path(name) for name in models]
-    saving.check_target(out, *paths)
+    kind = "n-gram models" if merged else "mixtures"
+    saving.check_model_target(out, kind, ".lm", *paths, held_out, arpa=True)
     from lmkit.wrappers.mixture import Mixture
 
     parts = [reading.language_model(path) for path in paths]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving, vectors
 
 if TYPE_CHECKING:
     from lmkit.neural.language_model import NeuralLanguageModel
@@ -236,15 +236,24 @@ def train(
         seed=typed.seed or 0,
         threads=typed.threads,
     )
-    reading.check_output(target)
+    models = [reading.model_path(name) for name in (typed.start_from, typed.vocabulary) if name is not None]
+    sources = (spec, typed.valid, typed.vectors, *models)
+    saving.check_model_target(target, "networks", ".lm", *sources)
+    if typed.log is not None:
+        saving.check_target(typed.log, *sources)
     checkpoint = target.with_name(target.name + ".checkpoint")
     if resume and not checkpoint.exists():
         raise UsageError(f"{checkpoint}: there is no checkpoint to go on from; leave out --resume to begin anew.")
+    reading.check_known_words(typed.vocabulary, typed.min_count, typed.vocab_size)
+    if typed.freeze_vectors and typed.vectors is None:
+        raise UsageError("--freeze-vectors keeps the vectors of --vectors as they are; name a file with --vectors, or leave it out.")
     known = None if typed.vocabulary is None else reading.known_words(typed.vocabulary)
     given = None if typed.vectors is None else _vectors(typed.vectors)
     part = reading.choose_split(spec, typed.split, "train")
     corpus = lmkit_corpora.load_corpus(spec, split=part, options=model.reading)
     held_out = _held_out(spec, part, typed.valid, corpus)
+    if held_out is None:
+        _check_without_valid(recipe, typed)
     reading.make_folder(target)
     listeners: list[Any] = [] if json or quiet else [ValidationTable(corpus)]
     log_file = None if typed.log is None else JsonLinesLog(typed.log, _checkpoint_step(checkpoint) if resume else None)
@@ -276,7 +285,7 @@ def train(
 def _vectors(path: Path) -> Any:
     import lmkit
 
-    found = lmkit.load(path)
+    found = vectors.held_in(lmkit.load(path))
     if not hasattr(found, "matrix") or not hasattr(found, "index"):
         raise UsageError(f"{path}: holds no word vectors; --vectors takes a file that holds some.")
     return found
@@ -300,6 +309,23 @@ def _held_out(spec: str, part: str | None, valid: str | None, corpus: EncodedCor
     return held_out if held_out.n_sentences else None
 
 
+def _check_without_valid(recipe: Recipe, typed: TrainingOptions) -> None:
+    """Refuse typed options that act on validations, since there will be none; say so of a preset's. Raises UsageError."""
+    by_plateau = recipe.make_schedule().name == "plateau"
+    for name, given in (
+        ("--patience", typed.patience is not None),
+        ("--optimizer asgd", typed.optimizer is not None and recipe.make_optimizer().name == "asgd"),
+        ("--schedule plateau", typed.schedule is not None and by_plateau),
+    ):
+        if given:
+            raise UsageError(f"{name} goes by the perplexity of a valid text, and there is none; name one with --valid, or leave it out.")
+    if by_plateau:
+        output.note("Note: the preset lowers the rate by the perplexity of a valid text; without one, --valid, the rate stays as it is.")
+
+
+_PERPLEXITIES = ("train_perplexity", "valid_perplexity")  # of a record; None where there is none
+
+
 class ValidationTable:
     """A listener that prints what was read, as soon as training is under way and so was not refused, and a line for each validation."""
 
@@ -311,13 +337,12 @@ class ValidationTable:
 
         if self._corpus is not None:
             _say_what_was_read(self._corpus)
-            output.result(f"{'epoch':>6} {'minutes':>8} {'tokens/s':>9} {'train ppl':>10} {'valid ppl':>10}")
+            output.result(f"{'epoch':>6} {'time':>9} {'tokens/s':>9} {'train ppl':>10} {'valid ppl':>10}")
             self._corpus = None
         if record["event"] == "validation":
-            valid = "" if record["valid_perplexity"] is None else f"{record['valid_perplexity']:,.2f}"
-            train = "" if record["train_perplexity"] is None else f"{record['train_perplexity']:,.2f}"
+            train, valid = ("" if (value := record[name]) is None else output.perplexity(value) for name in _PERPLEXITIES)
             rate = record["tokens"] / max(record["seconds"], 1e-9)
-            output.result(f"{record['epoch']:>6.2f} {record['seconds'] / 60:>8.1f} {rate:>9,.0f} {train:>10} {valid:>10}")
+            output.result(f"{record['epoch']:>6.2f} {output.duration(record['seconds']):>9} {rate:>9,.0f} {train:>10} {valid:>10}")
         sys.stdout.flush()
 
 
@@ -360,10 +385,9 @@ def _report(
         output.result(f"Note: {entry}")
     if validation is not None:
         how = "the state carried from sentence to sentence" if model.default_state == "carry" else "each sentence apart"
-        output.result(
-            f"Perplexity of the valid text: {validation.all.perplexity:.2f} over {validation.all.count:,} tokens, ends included, {how}."
-        )
-    output.result(f"Model: {target} ({output.size(target.stat().st_size)}), trained in {seconds / 60:.1f} min.")
+        perplexity, tokens = output.perplexity(validation.all.perplexity), validation.all.count
+        output.result(f"Perplexity of the valid text: {perplexity} over {tokens:,} tokens, ends included, {how}.")
+    output.result(f"Model: {target} ({output.size(target.stat().st_size)}), trained in {output.duration(seconds)}.")
     path = shlex.quote(str(target))
     text = shlex.quote(f"{reading.split_off(spec)[0]}:test") if part == "train" else "TEXT"
     output.note("\nTry next:")

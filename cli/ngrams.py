@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,9 @@ import typer
 
 from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
+
+_LOOKED_AT = 1 << 14  # bytes of a text
+_COUNTED = re.compile(rb"[^\t]*\S\t[0-9.e+]+\r?")
 
 
 def command(
@@ -25,7 +29,7 @@ def command(
     seed: options.Seed = None,
     threads: options.Threads = None,
 ) -> None:
-    """List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz.
+    """List the most frequent n-grams of a corpus, or of a table that `lmkit count` wrote as .npz or text.
 
     The share is that of all n-grams of this length, or among those that match the pattern.
     """
@@ -37,8 +41,14 @@ def command(
     length = len(pattern) if pattern is not None else order or 2
     from lmkit.ngram.count_table import CountTable
 
-    if corpus is not None and corpus.endswith(".npz") and Path(corpus).is_file():
-        table = CountTable.read_npz(corpus)
+    if corpus is not None and _is_counted(corpus):
+        from lmkit.ngram.count_files import read_counts
+
+        table = read_counts(corpus)
+        if not corpus.endswith(".npz"):
+            output.note(f"Note: {corpus} is read as a table of counts, since its lines end in a tab and a number.")
+        for text in table.notes:
+            output.note(text)
     else:
         import lmkit_corpora
 
@@ -63,3 +73,13 @@ def command(
     )
     matching = f" that match {like!r}" if like is not None else ""
     output.result(f"{len(counts):,} different {length}-grams{matching}, {total:,} in all.")
+
+
+def _is_counted(name: str) -> bool:
+    """Whether a file holds counts: .npz, or text whose first lines are n-grams with a tab and a number behind."""
+    if not Path(name).is_file() or name.endswith(".npz"):
+        return Path(name).is_file()
+    with open(name, "rb") as file:
+        start = file.read(_LOOKED_AT)
+    lines = start.split(b"\n")[: -1 if len(start) == _LOOKED_AT else None]
+    return any(lines) and all(_COUNTED.fullmatch(line) for line in lines if line)

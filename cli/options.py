@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,9 +53,8 @@ Seed = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(help="Threads to use where work is shared; all cores if left out.", min=1, show_default=False)]
 
-Model = Annotated[
-    str, typer.Argument(help="A model: lmkit's own file or ARPA, plain or compressed; `last` is the newest in models/.", show_default=False)
-]
+MODEL_FILES = "lmkit's own file, a mixture too, ARPA or KenLM's binary; `last` is the newest in models/."
+Model = Annotated[str, typer.Argument(help=f"A model: {MODEL_FILES}", show_default=False)]
 Corpus = Annotated[
     str | None,
     typer.Argument(
@@ -65,7 +63,6 @@ Corpus = Annotated[
         show_default=False,
     ),
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="Where the result goes.", show_default=False)]
 
 # How text becomes tokens.
 UnitOption = Annotated[Unit | None, typer.Option("--unit", help="What a token is.", show_default="word")]

@@ -85,6 +85,16 @@ def number(value: float) -> str:
     return f"{value:.6g}"
 
 
+def perplexity(value: float) -> str:
+    """A perplexity with two decimals; one of more than seven digits by its order of magnitude."""
+    return f"{value:,.2f}" if value < 1e7 else f"{value:.1e}"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: seconds, from two minutes on minutes."""
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
 def size(count: int) -> str:
     """A number of bytes for people, in powers of 1000 as disks are sold."""
     value = float(count)

@@ -29,7 +29,7 @@ def command(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="A model, or several to compare: lmkit's own files or ARPA, plain or compressed; `last` is the newest in models/.",
+            help=f"A model, or several to compare: {options.MODEL_FILES}",
             show_default=False,
         ),
     ],
@@ -128,7 +128,7 @@ def command(
         for entry in entries:
             entry.printed = as_printed_by(as_tool, entry.total, text)
     if json:
-        results = [entry.result() | ({"words": entry.words} if per_word else {}) for entry in entries]
+        results = [entry.result() | ({"per_word": entry.words} if per_word else {}) for entry in entries]
         about = {"text": text, "notes": notes}
         output.result_json(results[0] | about if len(results) == 1 else about | {"models": results})
         return

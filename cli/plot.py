@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmkit_cli import options, output, plot_training, plot_vectors, reading
+from lmkit_cli import options, output, plot_training, plot_vectors, reading, saving
 
 if TYPE_CHECKING:
     from lmkit.ngram.count_table import CountTable
@@ -43,15 +43,20 @@ def zipf(
     out: _Out = Path("zipf.png"),
     order: _Order = 3,
     split: options.Split = None,
+    json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Count against rank of the n-grams."""
-    reading.check_output(out)
+    saving.check_target(out, corpus)
     from lmkit.ngram.count_plots import zipf_plot
 
-    zipf_plot(_table(corpus, split, order), out)
-    output.result(f"Plot: {out}")
+    drawn = zipf_plot(_table(corpus, split, order), out)
+    if json:
+        orders = {str(n): {"ranks": ranks.tolist(), "counts": counts.tolist()} for n, (ranks, counts) in drawn.items()}
+        output.result_json({"out": str(out), "orders": orders})
+    else:
+        output.result(f"Plot: {out}")
 
 
 @command.command("heaps")
@@ -64,7 +69,7 @@ def heaps(
     debug: options.Debug = False,
 ) -> None:
     """Different words against words read."""
-    reading.check_output(out)
+    saving.check_target(out, corpus)
     from lmkit.ngram.count_plots import heaps_plot
 
     law = heaps_plot(_encoded(corpus, split), out)
@@ -80,15 +85,19 @@ def counts_of_counts(
     out: _Out = Path("counts-of-counts.png"),
     order: _Order = 3,
     split: options.Split = None,
+    json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """How many n-grams were seen once, twice, three times, ..."""
-    reading.check_output(out)
+    saving.check_target(out, corpus)
     from lmkit.ngram.count_plots import counts_of_counts_plot
 
-    counts_of_counts_plot(_table(corpus, split, order), out)
-    output.result(f"Plot: {out}")
+    drawn = counts_of_counts_plot(_table(corpus, split, order), out)
+    if json:
+        output.result_json({"out": str(out), "counts_of_counts": {str(n): counts.tolist() for n, counts in drawn.items()}})
+    else:
+        output.result(f"Plot: {out}")
 
 
 command.command("vectors")(plot_vectors.command)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, saving
 
 
 class Against(enum.StrEnum):
@@ -39,7 +39,7 @@ def command(
     from lmkit.neural import training_plots
 
     _plots.check_format(out)
-    reading.check_output(out)
+    saving.check_target(out, *logs)
     panels = training_plots.PANELS if only is None else tuple(dict.fromkeys(name.strip() for name in only.split(",")))
     unknown = [name for name in panels if name not in training_plots.PANELS]
     if unknown:

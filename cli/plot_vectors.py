@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading, vectors
+from lmkit_cli import options, output, saving, vectors
 
 if TYPE_CHECKING:
     from lmkit.embeddings.vectors import WordVectors
@@ -54,7 +54,7 @@ def command(
     Arrows between pairs show whether a relation is one direction. A page (.html) has search, zoom and the nearest words of each word,
     holds all of it in one file and loads nothing from the network.
     """
-    reading.check_output(out)
+    saving.check_target(out, model)
     from lmkit.embeddings.pictures.page import write_page
     from lmkit.embeddings.pictures.plot import vectors_plot
     from lmkit.embeddings.pictures.word_map import word_map

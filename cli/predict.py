@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading
 
 
@@ -13,6 +14,9 @@ def command(
     model: options.Model,
     prompt: Annotated[str, typer.Argument(help="The beginning of a sentence; empty for the first word.")] = "",
     top: Annotated[int, typer.Option("--top", "-n", help="How many words.", min=1)] = 10,
+    mid_sentence: Annotated[
+        bool, typer.Option("--mid-sentence", help="The prompt stands somewhere in a sentence, not at its beginning; for n-gram models.")
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -28,7 +32,15 @@ def command(
 
     path = reading.model_path(model)
     loaded = reading.language_model(path)
-    words = loaded.next_words(prompt, top=top)
+    reading.tell_unknown(loaded, prompt)
+    if mid_sentence:
+        from lmkit import NgramLanguageModel
+
+        if not isinstance(loaded, NgramLanguageModel):
+            raise UsageError(f"{path}: is no n-gram model, and others know texts from their beginning only; leave out --mid-sentence.")
+        words = loaded.next_words(prompt, top=top, mid_sentence=True)
+    else:
+        words = loaded.next_words(prompt, top=top)
     if json:
         output.result_json(
             {

@@ -18,7 +18,7 @@ def command(
             metavar="VECTORS", help="A file of word vectors of any format; `last` is the newest in models/.", show_default=False
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the result goes, in lmkit's own format.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Where the result goes, in lmkit's own format.", show_default=False)],
     words: Annotated[
         int | None, typer.Option("--words", help="Keep only the so many most frequent words.", min=1, show_default="all words")
     ] = None,
@@ -33,7 +33,7 @@ def command(
     Each row has a scale of its own. The result answers questions as before; subwords and what training goes on from stay behind.
     """
     path = vectors.vectors_path(source)
-    saving.check_target(out, path)
+    saving.check_model_target(out, "word vectors", ".vectors", path)
     loaded, _ = vectors.open_vectors(source)
     if loaded.float_rows is None:
         raise UsageError(f"{path}: has 8 bits a number already.")

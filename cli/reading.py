@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmkit import _files
 from lmkit.errors import InputError, OutputError, UsageError
+from lmkit_cli import output
 
 if TYPE_CHECKING:
     from lmkit.text.options import TextOptions
@@ -132,7 +134,7 @@ def model_path(name: str) -> Path:
 
 def language_models() -> list[Path]:
     """The files of language models in models/."""
-    return [file for file in MODELS_FOLDER.glob("*") if file.name.endswith((".lm", ".arpa", ".arpa.gz")) and file.is_file()]
+    return [file for file in MODELS_FOLDER.glob("*") if file.name.lower().endswith((".lm", ".arpa", ".arpa.gz")) and file.is_file()]
 
 
 def newest(files: Iterable[Path]) -> Path:
@@ -155,6 +157,13 @@ def language_model(path: Path) -> Any:
             f"{path}: holds {type(model).__name__}, no language model; commands for word vectors are lmkit analogy, neighbors, similarity."
         )
     return model
+
+
+def check_known_words(vocabulary: str | None, min_count: int, vocab_size: int | None) -> None:
+    """Raise UsageError where options choose among words that --vocabulary names already."""
+    for name, given in (("--min-count", min_count > 1), ("--vocab-size", vocab_size is not None)):
+        if vocabulary is not None and given:
+            raise UsageError(f"--vocabulary says which words are known, so {name} has no use; leave one of the two out.")
 
 
 def known_words(name: str) -> Vocabulary:
@@ -204,22 +213,37 @@ def check_prompt(prompt: str) -> str:
     return prompt
 
 
+def tell_unknown(model: Any, prompt: str) -> None:
+    """Note which words of a prompt a language model doesn't know."""
+    from lmkit.text.encoding import encode_prompt
+
+    tokens = encode_prompt(prompt, model.text_options)
+    unknown = list(dict.fromkeys(token for token, place in zip(tokens, model.vocabulary.find(tokens), strict=True) if place < 0))
+    if unknown:
+        shown = ", ".join(output.clipped(output.printable(token)) for token in unknown[:10]) + (", ..." if len(unknown) > 10 else "")
+        output.note(f"Note: the model doesn't know {shown} of the prompt: read as <unk>.")
+
+
 def check_output(path: Path) -> None:
     """Refuse early, before minutes of work, an output that can't be written. The folder models/ may be missing: see `make_folder`.
 
     Raises
     ------
-    OutputError : if the folder is missing or not writable, or the path is a folder.
+    UsageError : for -, which is no file here.
+    OutputError : if the folder is missing or not writable, or the path is a folder, a pipe, a device or a socket.
     """
-    folder = path.parent
+    if str(path) == "-":
+        raise UsageError("'-' is no file here, and this result doesn't go to standard output; name a file to write.")
     if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file with --out.")
+        raise OutputError(f"{path}: is a folder; name a file.")
+    path = _files.target_of(path)
+    folder = path.parent
     if folder == MODELS_FOLDER and not folder.exists():
         folder = Path()
     if not folder.is_dir():
-        raise OutputError(f"{path}: the folder {folder} does not exist; make it, or name another place with --out.")
+        raise OutputError(f"{path}: the folder {folder} does not exist; make it, or name another place.")
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: no permission to write in {folder}; name another place with --out.")
+        raise OutputError(f"{path}: no permission to write in {folder}; name another place.")
 
 
 def make_folder(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving
 
 
 def command(
@@ -16,7 +16,7 @@ def command(
         str,
         typer.Argument(metavar="TEXT", help="A catalogue name (its test split), NAME:SPLIT, a file, a folder, a glob.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the events go.", show_default="events.lm")] = Path("events.lm"),
+    out: Annotated[Path, typer.Option("--out", help="Where the events go.", show_default="events.lm")] = Path("events.lm"),
     split: options.Split = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -35,7 +35,7 @@ def command(
     from lmkit.evaluation.perplexity import Accounting
 
     path = reading.model_path(model)
-    reading.check_output(out)
+    saving.check_model_target(out, "scored events", ".lm", path, text, converts=False)
     scorer = reading.language_model(path)
     part = reading.choose_split(text, split, "test")
     corpus = lmkit_corpora.load_corpus(text, split=part, options=scorer.text_options)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving
 from lmkit_cli.compare import models_folder
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def command(
     points = points_of(parse_grid(grid or []))
     _check_trainer(trainer, [*parse_grid(grid or []), *(further or ())])
     trained, measured = _texts(trainer, corpus, valid)
+    saving.check_target(results, trained, measured)
     shared = [*(further or ()), *(() if seed is None else ("--seed", str(seed))), *(() if threads is None else ("--threads", str(threads)))]
     setting = {"command": trainer, "corpus": trained, "valid": measured, "further": shared}
     sweep = Sweep(results, setting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit.errors import UsageError
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving
 from lmkit_cli.shared_options import taking
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lmkit.text.options import TextOptions
     from lmkit.text.vocabulary import Vocabulary
 
+_BACKING_OFF = {"katz": "always backs off", "stupid-back-off": "always backs off", "jelinek-mercer": "always interpolates"}
 _LONGEST_SHOWN = 40  # bytes of a word in the commands that are proposed
 
 
@@ -65,7 +67,7 @@ def command(
         Path | None,
         typer.Option(
             "--out",
-            help="Where the model goes; an ending .arpa or .arpa.gz writes ARPA text.",
+            help="Where the model goes; an ending .arpa or .arpa.gz writes ARPA text, another lmkit's own file.",
             show_default="models/ngram-<corpus>.lm",
         ),
     ] = None,
@@ -147,17 +149,18 @@ def command(
                 "--min-count": min_count > 1 or None,
             }
         )
+    reading.check_known_words(vocabulary, min_count, vocab_size)
     known = None if vocabulary is None else reading.known_words(vocabulary)
     spec = corpus or (str(counts) if counts is not None else lmkit_corpora.default_corpus())
     text_options = reading.typed_options(spec, shared, shared.unit)
     target = out if out is not None else reading.MODELS_FOLDER / f"ngram-{reading.corpus_label(spec)}.lm"
-    reading.check_output(target)
+    sources = (spec, counts, held_out, limit_vocab, None if vocabulary is None else reading.model_path(vocabulary))
+    saving.check_model_target(target, "n-gram models", ".lm", *sources, arpa=True)
     started = time.perf_counter()
     if counts is not None:
         model = NgramLanguageModel(order=order, smoothing=method, pruning=pruning)
         _fit_counts(model, counts, held_out, text_options)
-        reading.make_folder(target)
-        model.write_arpa(target) if target.name.endswith((".arpa", ".arpa.gz")) else model.save(target)
+        saving.save(model, target)
         _report_counts(model, counts, target, time.perf_counter() - started, json=shared.json, quiet=shared.quiet)
         return
     part = reading.choose_split(spec, shared.split, "train")
@@ -177,7 +180,7 @@ def command(
     )
     other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=train.options)
     reading.make_folder(target)
-    as_text = target.name.endswith((".arpa", ".arpa.gz"))
+    as_text = saving.is_arpa(target)
     if as_text and part != "train":
         card = model.fit_to_arpa(train, target, held_out=other, vocabulary=known)
     elif as_text:  # the model is asked about the valid split
@@ -219,6 +222,8 @@ def _fit_counts(model: NgramLanguageModel, path: Path, held_out: str | None, typ
     from lmkit.text.options import TextOptions
 
     table = read_counts(path)
+    for text in table.notes:
+        output.note(text)
     highest = max(table.rows)
     if highest < model.order:
         output.note(f"Order {highest} is taken: the counts have no longer n-grams.")
@@ -250,15 +255,18 @@ def _pruning(counts: str | None, words: Path | None) -> list[Pruning]:
     from lmkit.ngram.pruning import CountCutoffs, VocabularyLimit
     from lmkit_cli.prune import parse_counts
 
-    cutoffs: list[Pruning] = [] if counts is None else [CountCutoffs(parse_counts(counts))]
+    cutoffs: list[Pruning] = [] if counts is None else [CountCutoffs(parse_counts(counts, "--prune"))]
     return cutoffs if words is None else [*cutoffs, VocabularyLimit(reading.read_words(words))]
 
 
 def _smoothing(name: str, *, discount: str | None, **parameters: Any) -> Smoothing:
     """The method that the options describe. Raises InvalidParameterError, before any text is read."""
-    from lmkit.ngram.smoothing import get_method
+    from lmkit.ngram.smoothing import METHODS, get_method
 
     typed = {key: value for key, value in parameters.items() if value is not None}
+    if "interpolated" in typed and name in METHODS and "interpolated" not in {field.name for field in dataclasses.fields(METHODS[name])}:
+        does = _BACKING_OFF.get(name, "has no such choice")
+        raise UsageError(f"--smoothing {name} {does}; leave out {'--interpolate' if typed['interpolated'] else '--back-off'}.")
     if discount is not None:
         typed["discount"] = discount if discount.isalpha() else _numbers(discount)
     return get_method({"name": name, **typed})

@@ -127,6 +127,10 @@ def command(
         activation_penalty=activation_penalty,
         temporal_penalty=temporal_penalty,
     )
+    if dropout_between and shape.layers == 1:
+        raise UsageError(
+            "--dropout-between drops what one layer gives the next, and this network has one; take --layers 2, or leave it out."
+        )
     recipe = training.change_recipe(
         Recipe() if begun is None else begun.recipe,
         shared,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit._progress import Progress
-from lmkit_cli import options, output, reading
+from lmkit_cli import options, output, reading, saving, vectors
 
 if TYPE_CHECKING:
     from lmkit.embeddings.models import Word2Vec
@@ -140,7 +140,8 @@ class Training:
 
         self.spec = spec if spec is not None else lmkit_corpora.default_corpus()
         self.target = out if out is not None else reading.MODELS_FOLDER / f"{kind}-{reading.corpus_label(self.spec)}{self.ending}"
-        reading.check_output(self.target)
+        what = "language models" if self.ending == ".lm" else "word vectors"
+        saving.check_model_target(self.target, what, self.ending, self.spec, shared.start, shared.held_out)
         self._shared = shared
         self._options = shared.reading(self.spec)
         self._part = reading.choose_split(self.spec, shared.split, "train")
@@ -160,8 +161,7 @@ class Training:
         first: Any = None
         start, held_out = self._shared.start, self._shared.held_out
         if start is not None:
-            first = lmkit.load(start)
-            first = getattr(first, "vectors_", first)
+            first = vectors.held_in(lmkit.load(start))
             if not hasattr(first, "most_similar"):
                 raise UsageError(f"{start}: holds a {type(first).__name__}, no word vectors; --start takes vectors.")
         corpus = lmkit_corpora.load_corpus(self.spec, split=self._part, options=self._options)

@@ -19,7 +19,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="A file of vectors; `last` is the newest in models/. The starter vectors that come with lmkit if left out.",
+        help="A file of vectors, or a network over words; `last` is the newest vectors in models/. The starter vectors that come with "
+        "lmkit if left out.",
         show_default=False,
     ),
 ]
@@ -49,13 +50,21 @@ def open_vectors(name: str | None, others: str = "--model takes others") -> tupl
     import lmkit
 
     path = vectors_path(name)
-    loaded: Any = lmkit.load(path)
-    loaded = getattr(loaded, "vectors_", loaded)  # a trained estimator holds them
+    loaded = held_in(lmkit.load(path))
     if not hasattr(loaded, "most_similar"):
         raise UsageError(f"{path}: holds a {type(loaded).__name__}, no word vectors; train some with `lmkit train-w2v`.")
     if name == "last":
         output.note(f"Vectors: {path}")
     return loaded, str(path)
+
+
+def held_in(model: Any) -> Any:
+    """The word vectors that a model holds: an estimator's, the input embedding of a network over words; any other is given back."""
+    if not hasattr(model, "network_"):
+        return getattr(model, "vectors_", model)
+    from lmkit.comparison.word_vectors import vectors_of
+
+    return next(iter(vectors_of(model).values()), model)
 
 
 def vectors_path(name: str) -> Path:
@@ -91,7 +100,7 @@ def _holds_vectors(path: Path) -> bool:
             return False
     from lmkit.embeddings import formats
 
-    return not path.name.endswith((".lm", ".arpa", ".arpa.gz")) and formats.recognise(path) is not None
+    return not path.name.lower().endswith((".lm", ".arpa", ".arpa.gz")) and formats.recognise(path) is not None
 
 
 def as_read(vectors: WordVectors, words: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmkit.errors import UsageError
+from lmkit.errors import InputError, UsageError
 from lmkit.text.options import TextOptions
 from lmkit_corpora.entry import CATALOGUE, CatalogueEntry, load_entry, names
 from lmkit_corpora.readers import get_reader
@@ -63,8 +63,10 @@ def open_corpus(spec: str | Path, *, split: str | None = None) -> tuple[TextSour
 
     Raises
     ------
+    InputError
+        If `spec` is neither a name nor a file.
     UsageError
-        If `spec` is neither a name nor a file, or the corpus has no such split.
+        If the corpus has no such split.
     MissingDependencyError, NetworkError, ChecksumError
         If the corpus can't be brought here, or isn't what the catalogue says. The sentence names the next step.
     """
@@ -182,7 +184,7 @@ def _resolve(spec: str | Path, split: str | None) -> _Resolved:
         entry = load_entry(spec)
         return _Resolved(entry, spec, _checked_split(entry, split or entry.default_split))
     if not os.path.exists(spec) and not any(sign in spec for sign in "/\\*?[."):
-        raise UsageError(
+        raise InputError(
             f"There is no corpus named {spec!r} and no file of that name{_closest(spec)}; `lmkit corpus list` shows all corpora."
         )
     return _Resolved(None, spec, _local_split(split, spec))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +20,18 @@ machine may have to get those from its host: a GB took 0.3 seconds in calls of 6
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure (Ctrl-C included).
+    """Yield a temporary path beside `target_of(path)`; rename it to that on success, remove it on any failure (Ctrl-C included).
 
     Raises
     ------
     OutputError
-        If the folder is missing, not writable, or the disk is full.
+        If the folder is missing, not writable, or the disk is full, or what stands at `path` is no regular file.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    target = target_of(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")  # of this call alone: threads may write the same file
     try:
         yield temporary
+        _sync(temporary)
         os.replace(temporary, target)
     except OutputError:
         raise
@@ -41,11 +44,43 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink()
 
 
+def target_of(path: str | os.PathLike[str]) -> Path:
+    """Where a file named `path` goes: where that leads to, if it is a symbolic link.
+
+    Raises
+    ------
+    OutputError
+        If something stands there that is neither a regular file nor a folder: it can't be replaced by a file without being lost.
+    """
+    target = Path(path)
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except OSError as error:
+        raise explain_write_error(error, target) from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OutputError(f"{target}: is a pipe, a device or a socket, which a file would replace; {_another_place(target)}.")
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
+
+
+def _sync(path: Path) -> None:
+    """Bring a file onto the disk, so that no loss of power leaves an empty one in the place of the old: 0.25 s for 800 MB (ext4, SSD)."""
+    with open(path, "rb+") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # a file system that knows no such thing
+                raise
+
+
 def explain_write_error(error: OSError, target: Path) -> OutputError:
     """Turn an OSError met while writing `target` into one sentence with the next step."""
     elsewhere = _another_place(target)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(f"{target}: the disk is full, so nothing was written there; free some space or {elsewhere}.")
+    if error.errno == errno.ENOENT and target.parent.is_dir():  # such as /proc
+        return OutputError(f"{target}: the folder {target.parent} takes no new files; {elsewhere}.")
     if error.errno == errno.ENOENT:
         return OutputError(f"{target}: the folder {target.parent} does not exist; make it, or {elsewhere}.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -16,8 +16,14 @@ from lmkit.errors import InvalidParameterError
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
+def bytes_of(text: str) -> int | None:
+    """Bytes that a text names: a number, or one with K, M, G or T (powers of 1024), as in 8, 2K, 500 MB, 1.5GiB; None for other texts."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])i?)?B?", text.strip(), re.IGNORECASE)
+    return int(float(match[1]) * _UNITS[(match[2] or "").upper()]) if match else None
+
+
 def parse_size(owner: str, name: str, value: int | str) -> int:
-    """Bytes: an int, or a number with K, M, G or T (powers of 1024), or with % of the machine's memory.
+    """Bytes: an int, what `bytes_of` reads, or a number with % of the machine's memory.
 
     Raises
     ------
@@ -27,14 +33,15 @@ def parse_size(owner: str, name: str, value: int | str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         size = value
     elif isinstance(value, str):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([KMGT]?)(?:i?B)?|(%))", value.strip(), re.IGNORECASE)
-        if match and match[3]:
-            size = int(float(match[1]) / 100 * machine_memory())
-        elif match:
-            size = int(float(match[1]) * _UNITS[match[2].upper()])
+        share = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip())
+        if share:
+            size = int(float(share[1]) / 100 * machine_memory()) if float(share[1]) <= 100 else None
+        else:
+            size = bytes_of(value)
     if size is None or size < 1:
         raise InvalidParameterError(
-            f"The {name!r} parameter of {owner} must be a size such as '2G', '500M' or '50%', or a number of bytes. Got {value!r} instead."
+            f"The {name!r} parameter of {owner} must be a size such as '2G', '500M' or '50%' (100% at most), or a number of bytes. "
+            f"Got {value!r} instead."
         )
     return size
 

@@ -42,6 +42,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         return vectors
     if is_container(path):  # asked first: it costs 64 bytes, and spares own files the imports of the others
         container = read_container(path)
+        if container.kind == "events":
+            raise FormatError(f"{path}: holds scored events, what a model said of a text; give it to `lmkit compare` or `lmkit diff`.")
         if container.kind not in _READERS:
             raise FormatError(f"{path}: holds a {container.kind!r} model, which this lmkit can't read; it reads: {', '.join(_READERS)}.")
         module, name = _READERS[container.kind]

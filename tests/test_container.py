@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,59 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> No
         failing(KeyboardInterrupt())
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_links_are_written_through(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "real").write_text("old")
+    (tmp_path / "link").symlink_to(Path("elsewhere") / "real")
+    (tmp_path / "new").symlink_to(tmp_path / "elsewhere" / "made")
+    for name, real in (("link", "real"), ("new", "made")):
+        with _files.replacing(tmp_path / name) as temporary:
+            temporary.write_text("new")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "elsewhere" / real).read_text() == "new"
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["made", "real"]
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere" / "file")
+    with pytest.raises(OutputError, match="the folder .*nowhere does not exist"):
+        write(tmp_path / "lost")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(OutputError, match="circle: could not be written"):
+        write(tmp_path / "circle")
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_what_is_no_file_is_not_replaced(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(OutputError, match=f"{name}: is a pipe, a device or a socket, which a file would replace; name another place"):
+        write(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    with pytest.raises(OutputError, match="/dev/null: is a pipe, a device or a socket"):
+        _files.target_of("/dev/null")
+
+
+def test_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
+    with _files.replacing(tmp_path / "m") as first, _files.replacing(tmp_path / "m") as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "m").read_text() == "first"  # renamed last
+    assert list(tmp_path.iterdir()) == [tmp_path / "m"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_size))
+    size = write(tmp_path / "m").stat().st_size
+    assert synced == [size]
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        write(tmp_path / "n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "m"]
 
 
 def test_writing_into_a_missing_folder_is_told(tmp_path: Path) -> None:

@@ -493,7 +493,7 @@ class UnifilarSource:
             sentence=sentence.astype(np.int64),
             document=np.zeros(len(edges), np.int64),
             vocabulary_size=len(self.words) + int(self.has_sentences),
-            vocabulary_hash=self.vocabulary.hash,
+            vocabulary_hash=self.vocabulary.words_hash,
         )
         return Sample(text if self.has_sentences else text + "\n", events)
 

@@ -106,7 +106,8 @@ def vectors_of(model: Any) -> dict[str, WordVectors]:
             tables["output embedding"] = output
         elif output is model.network_.embedding.weight:
             tables = {"embedding, input and output": output}
-        return {name: _word_vectors(model.vocabulary, weight.value, model.counts_) for name, weight in tables.items()}
+        about = {"text_options": model.text_options, "made": {"estimator": type(model).__name__, **model.metadata_}}
+        return {name: _word_vectors(model.vocabulary, weight.value, model.counts_, **about) for name, weight in tables.items()}
     if hasattr(model, "vectors_"):
         return {"input vectors": model.vectors_}
     if hasattr(model, "trie_") and model.trie_.order > 1:
@@ -148,8 +149,8 @@ def _log_frequencies(unigrams: np.ndarray, vocabulary: Vocabulary) -> np.ndarray
         return np.where(counts > 0, np.log(counts / counts.sum() * (1 - share_of_ends)), unigrams)
 
 
-def _word_vectors(vocabulary: Vocabulary, matrix: np.ndarray, counts: np.ndarray | None) -> WordVectors:
-    """Rows by falling count, without the specials."""
+def _word_vectors(vocabulary: Vocabulary, matrix: np.ndarray, counts: np.ndarray | None, **about: Any) -> WordVectors:
+    """Rows by falling count, without the specials. about : further parameters of WordVectors."""
     from lmkit.embeddings.vectors import WordVectors
 
     order = np.arange(_FIRST, len(vocabulary))
@@ -157,4 +158,4 @@ def _word_vectors(vocabulary: Vocabulary, matrix: np.ndarray, counts: np.ndarray
         order = order[np.argsort(-np.asarray(counts)[order], kind="stable")]
     words = StringTable(vocabulary.blob, vocabulary.offsets).pick(order)
     own = None if counts is None else np.asarray(counts)[order]
-    return WordVectors(words, np.ascontiguousarray(np.asarray(matrix)[order], np.float32), counts=own)
+    return WordVectors(words, np.ascontiguousarray(np.asarray(matrix)[order], np.float32), counts=own, **about)

@@ -175,6 +175,7 @@ class EmbeddingLanguageModel(HistoryScorer):
         options = Options(report=report, held_out=other, patience=patience)  # type: ignore[arg-type]
         trainer = Trainer(objective, text, settings, options)  # type: ignore[arg-type]
         identity = {
+            "estimator": type(self).__name__,
             "settings": settings.to_dict(),
             "corpus": {"sha256": encoded.sha256, "tokens": len(encoded), "options": encoded.options.to_dict()},
             "vocabulary": {"words": len(self.vocabulary_), "hash": self.vocabulary_.hash},
@@ -214,7 +215,7 @@ class EmbeddingLanguageModel(HistoryScorer):
             "window": int(self.weights_.shape[0]),
             "history_weights": self.weights_[-1].tolist(),
             "vocabulary_size": len(self.vocabulary_),
-            "vocabulary_hash": self.vocabulary_.hash,
+            "vocabulary_hash": self.vocabulary_.words_hash,
             "is_normalised": True,
             "text": self.text_options_.to_dict(),
             **self.metadata_,

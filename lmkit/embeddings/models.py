@@ -148,7 +148,7 @@ class Word2Vec(Estimator):
             self._begin_with(start, rows, parameters, objective)
         options = Options(report=report, held_out=other, patience=patience)
         trainer = Trainer(objective, text, settings, options, parameters)
-        keep_checkpoints(trainer, checkpoints, _identity(settings, encoded, rows, start))
+        keep_checkpoints(trainer, checkpoints, {"estimator": type(self).__name__, **_identity(settings, encoded, rows, start)})
         self.notes_ = list(encoded.notes)
         try:
             trainer.run()

@@ -141,21 +141,22 @@ def score_lines(
 def _line_blocks(source: TextSource) -> Iterator[bytes]:
     """Blocks of whole lines; the last line of a document gets a newline if it has none."""
     for document in source.documents():
-        rest: list[bytes] = []
-        size = 0
+        pieces: list[bytes] = []  # joined only where a line ends in them, so that a long line is not copied with each of its pieces
+        size = end = 0  # bytes in them, and how many of these are whole lines
         for block in document.blocks():
-            rest.append(bytes(block))
+            pieces.append(bytes(block))
+            if newline := pieces[-1].rfind(b"\n") + 1:
+                end = size + newline
             size += len(block)
             if size < BLOCK_BYTES:
                 continue
-            whole = b"".join(rest)
-            end = whole.rfind(b"\n") + 1
             if end:
+                whole = b"".join(pieces)
                 yield whole[:end]
+                pieces, size, end = [whole[end:]], size - end, 0
             elif size > _LONGEST_LINE:
                 raise InputError(f"{document.name}: has a line of more than {_LONGEST_LINE:,} bytes. Is it a text of lines?")
-            rest, size = [whole[end:]], size - end
-        whole = b"".join(rest)
+        whole = b"".join(pieces)
         if whole:
             yield whole if whole.endswith(b"\n") else whole + b"\n"
 
@@ -382,13 +383,14 @@ def _again(source: TextSource, spool: IO[bytes], scores: IO[bytes], total: int) 
 
 
 def _spooled(spool: IO[bytes]) -> Iterator[bytes]:
-    rest = b""
+    """What `_line_blocks` yielded, in other blocks: each line has its newline."""
+    rest: list[bytes] = []
     while block := spool.read(BLOCK_BYTES):
-        whole = rest + block
-        end = whole.rfind(b"\n") + 1
-        rest = whole[end:]
+        end = block.rfind(b"\n") + 1
         if end:
-            yield whole[:end]
+            yield b"".join([*rest, block[:end]])
+            rest = []
+        rest.append(block[end:])
 
 
 def _bar(source: TextSource) -> Progress:

@@ -60,7 +60,7 @@ class Checkpoint:
     Parameters
     ----------
     path : of the file.
-    identity : JSON-able, what a training must share with its checkpoint: architecture, recipe, seed, vocabulary, text.
+    identity : JSON-able, what a training must share with its checkpoint: architecture, recipe, seed, vocabulary, texts.
 
     Attributes
     ----------
@@ -111,17 +111,18 @@ class Checkpoint:
     def _compare(self, found: Mapping[str, Any]) -> None:
         for key in sorted({*self._identity, *found}):
             before, now = found.get(key), self._identity.get(key)
-            if before == now:
+            if before == now or (key == "valid" and key not in found):  # written by an lmkit that didn't keep it
                 continue
             name = key.removeprefix("recipe.").replace("_", " ").replace(".", " ")
             if key in _FREE:
                 self.changes[name] = (before, now)
                 continue
-            what = {"corpus.sha256": "was of another text", "vocabulary": "was over other words"}.get(
+            valid = "had no valid text" if before is None else "had a valid text" if now is None else "was validated on another text"
+            what = {"corpus.sha256": "was of another text", "vocabulary": "was over other words", "valid": valid}.get(
                 key, f"is of another training: its {name} is {before!r}, here it is {now!r}"
             )
             raise UsageError(
-                f"{self.path}: the checkpoint {what}. Resume with the same text and options, or leave out --resume to begin anew."
+                f"{self.path}: the checkpoint {what}. Resume with the same texts and options, or leave out --resume to begin anew."
             )
 
 

@@ -22,9 +22,11 @@ from lmkit.errors import InputError, InvalidParameterError
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.batching import Batch
 from lmkit.neural.interfaces import Workers, make_shards
+from lmkit.neural.layers import CELLS
 from lmkit.neural.layers.dropout import Dropout
 from lmkit.neural.layers.recurrent import MatrixRecurrence
 from lmkit.neural.optimizers import clip_scale, global_norm
+from lmkit.neural.penalties import Penalties
 from lmkit.neural.recurrent import RecurrentNetwork
 from lmkit.neural.workers import ThreadWorkers
 
@@ -55,10 +57,15 @@ class Curve:
 
     @property
     def factor_a_step(self) -> float:
-        """What the norm is multiplied with from one step to the next, over the whole length: below 1 it vanishes, above it explodes."""
-        if self.norms[-1] == 0 or self.norms[0] == 0:
+        """What the norm is multiplied with from one step to the next, over the whole length: below 1 it vanishes, above it explodes.
+
+        Behind what float32 can hold norms are 0, and the length ends before. 0 where all but one are.
+        """
+        known = [number for number, norm in enumerate(self.norms) if norm > 0]
+        if len(known) < 2:
             return 0.0
-        return float((self.norms[-1] / self.norms[0]) ** (1 / max(self.distances[-1] - self.distances[0], 1)))
+        first, last = known[0], known[-1]
+        return float((self.norms[last] / self.norms[first]) ** (1 / (self.distances[last] - self.distances[first])))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -72,6 +79,7 @@ def fresh_network(
 
     radius : the recurrent matrix of each gate is scaled to this spectral radius (largest absolute eigenvalue); None leaves it as it begins.
     """
+    check_choice("fresh_network", "cell", cell, CELLS)
     counts = np.full(vocabulary_size, 10, np.int64)
     network = RecurrentNetwork(Architecture(cell=cell, layers=1, hidden=hidden), counts, (1,), seed, dtype)
     if radius is not None:
@@ -119,7 +127,7 @@ def gradients_through_time(
 
     Parameters
     ----------
-    network : trained or not. Nothing is dropped; its weights are as before afterwards.
+    network : trained or not. Nothing is dropped and penalties are left out; its weights are as before afterwards.
     texts : int32 (B, T + 11), tokens; distances run from 1 to T.
     clip : norm to which the gradient of the mean loss of all T B tokens would be scaled down; None for none.
     """
@@ -128,7 +136,7 @@ def gradients_through_time(
     distances = sorted({min(steps, round(1.25**k)) for k in range(64)})
     with contextlib.ExitStack() as stack:
         threads: Workers = stack.enter_context(ThreadWorkers(1)) if workers is None else workers
-        stack.enter_context(_without_dropout(network))
+        stack.enter_context(_with_loss_alone(network))
         states = _states_along(network, texts)
         network.begin(steps * len(texts), len(texts), 1)
         norms: dict[str, list[float]] = {}
@@ -143,13 +151,15 @@ def gradients_through_time(
 
 
 @contextlib.contextmanager
-def _without_dropout(network: RecurrentNetwork) -> Iterator[None]:
-    kept = network.architecture
-    network.architecture = dataclasses.replace(kept, dropout=Dropout())
+def _with_loss_alone(network: RecurrentNetwork) -> Iterator[None]:
+    """Without dropout and penalties."""
+    kept = network.architecture, network.penalties, network.embedding.words_dropped
+    network.architecture = dataclasses.replace(network.architecture, dropout=Dropout())
+    network.penalties, network.embedding.words_dropped = Penalties(0.0, 0.0), 0.0
     try:
         yield
     finally:
-        network.architecture = kept
+        network.architecture, network.penalties, network.embedding.words_dropped = kept
 
 
 def _states_along(network: RecurrentNetwork, texts: np.ndarray) -> list[dict[str, np.ndarray]]:
@@ -172,7 +182,8 @@ def _norms_at(
 ) -> dict[str, float]:
     _run_window(network, texts, state, distance, workers, last_only=True)
     count = len(texts)  # the loss is a mean over texts: undo it
-    return {name: float(np.linalg.norm(count * array, axis=1).mean()) for name, array in network.state_gradients().items()}
+    gradients = {name: count * array.astype(np.float64) for name, array in network.state_gradients().items()}
+    return {name: float(np.linalg.norm(array, axis=1).mean()) for name, array in gradients.items()}
 
 
 def _run_window(

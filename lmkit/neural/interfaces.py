@@ -200,6 +200,7 @@ class OutputRequest:
     dtype : float32, or float64 for gradient checks.
     seed : of the initial weights and of drawn negatives.
     scale : initial weights are drawn from U(-scale, scale).
+    draws : what draws them, in the place of the seed.
     """
 
     hidden_size: int
@@ -210,6 +211,7 @@ class OutputRequest:
     dtype: np.dtype = dataclasses.field(default_factory=lambda: np.dtype(np.float32))
     seed: int = 0
     scale: float = 0.1
+    draws: np.random.Generator | None = None
 
 
 class Optimizer(Protocol):
@@ -242,7 +244,7 @@ class Schedule(Protocol):
     """The learning rate over a training."""
 
     def rate(self, progress: float) -> float:
-        """Factor on the base learning rate, progress in [0, 1] being the share of training that is done (of steps, or of the minutes)."""
+        """Factor on the base learning rate of a step, behind which a share `progress` in [0, 1] of all steps, or minutes, is done."""
 
     def validated(self, perplexity: float) -> None:
         """Told each validation perplexity: decay on plateau acts on it."""

@@ -15,6 +15,7 @@ from lmkit.events import ScoredEvents
 from lmkit.neural import memory
 from lmkit.neural.batching import TrainingText
 from lmkit.neural.checkpoint import Checkpoint
+from lmkit.neural.layers.initial import Zeros
 from lmkit.neural.output_layer import allow_training
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.starting import begin_from, begin_with_vectors, check_source, origin
@@ -138,7 +139,8 @@ class NeuralLanguageModel(AnsweringModel, abc.ABC):
         encoded = as_corpus(corpus, self.reading or (start_from.text_options if start_from is not None else TextOptions()))
         vocabulary = encoded.vocabulary.chosen(type(self).__name__, vocabulary, self.min_count, self.max_vocabulary_size)
         text = TrainingText.of(encoded, vocabulary)
-        held_out = None if valid is None else TrainingText.of(as_corpus(valid, encoded.options), vocabulary)
+        other = None if valid is None else as_corpus(valid, encoded.options)
+        held_out = None if other is None else TrainingText.of(other, vocabulary)
         source = self._make_source(text, threads)
         counts = np.bincount(text.stream, minlength=len(vocabulary)).astype(np.int64)
         excluded = (vocabulary.BOS,) if encoded.options.sentence_boundaries else (vocabulary.BOS, vocabulary.EOS)
@@ -151,7 +153,7 @@ class NeuralLanguageModel(AnsweringModel, abc.ABC):
         self._adopt(vocabulary, encoded.options)
         store = None
         if checkpoint is not None:
-            store = Checkpoint(checkpoint, self._identity(encoded, vocabulary, recipe, threads))
+            store = Checkpoint(checkpoint, self._identity(encoded, other, vocabulary, recipe, threads))
         with ThreadWorkers(threads) as workers:
             self.network_.begin(source.max_rows, source.max_texts, threads)
             trainer = Trainer(
@@ -200,7 +202,9 @@ class NeuralLanguageModel(AnsweringModel, abc.ABC):
         if seen < 2:
             raise InputError("The training text holds one token over and over: there is nothing to predict; take a text with more words.")
 
-    def _identity(self, corpus: EncodedCorpus, vocabulary: Vocabulary, recipe: Recipe, threads: int) -> dict[str, Any]:
+    def _identity(
+        self, corpus: EncodedCorpus, valid: EncodedCorpus | None, vocabulary: Vocabulary, recipe: Recipe, threads: int
+    ) -> dict[str, Any]:
         """What a training shares with its checkpoints."""
         return {
             "kind": self.kind,
@@ -208,6 +212,7 @@ class NeuralLanguageModel(AnsweringModel, abc.ABC):
             "recipe": recipe.to_dict(),
             "vocabulary": vocabulary.hash,
             "corpus": {"sha256": corpus.sha256, "tokens": len(corpus)},
+            "valid": None if valid is None else f"{valid.sha256}, {len(valid)} tokens",
             "seed": self.seed,
             "threads": threads,
             **({} if self._origin is None else {"started_from": self._origin}),
@@ -312,7 +317,7 @@ class NeuralLanguageModel(AnsweringModel, abc.ABC):
         self.excluded_ = tuple(int(token_id) for token_id in metadata.pop("excluded", ()))
         if len(self.counts_) != len(vocabulary) or any(not 0 <= token_id < len(vocabulary) for token_id in self.excluded_):
             raise FormatError(f"{where}: its counts do not fit its vocabulary; the file is damaged.")
-        self.network_ = self.network_class(architecture, np.array(self.counts_), self.excluded_, self.seed)
+        self.network_ = self.network_class(architecture, np.array(self.counts_), self.excluded_, self.seed, draws=Zeros(container.path))
 
         def read(name: str, shape: tuple[int, ...]) -> np.ndarray:
             tensor = container.array(name)
@@ -338,7 +343,7 @@ class NeuralLanguageModel(AnsweringModel, abc.ABC):
             "architecture": self._shape.to_dict(),
             "weights": int(sum(parameter.value.size for parameter in self.network_.parameters)),
             "vocabulary_size": len(self.vocabulary_),
-            "vocabulary_hash": self.vocabulary_.hash,
+            "vocabulary_hash": self.vocabulary_.words_hash,
             "is_normalised": self.is_normalised,
             "state": self.default_state,
             "text": self.text_options_.to_dict(),

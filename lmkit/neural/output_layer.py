@@ -20,10 +20,7 @@ def check_output(given: Any) -> None:
     options = dict(given) if isinstance(given, dict) else {"name": given}
     name = options.pop("name", None)
     if name not in OUTPUTS:
-        raise InvalidParameterError(
-            f"The 'output' parameter of an architecture must be one of {', '.join(OUTPUTS)}, or a dict with one as 'name' and its options. "
-            f"Got {given!r} instead."
-        )
+        raise InvalidParameterError(f"The 'output' parameter of Architecture must be one of {', '.join(OUTPUTS)}. Got {name!r} instead.")
     check_options(f"The output layer {name!r}", OUTPUTS[name], options, beside=("request",))
 
 

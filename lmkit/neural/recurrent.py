@@ -35,6 +35,7 @@ class RecurrentNetwork:
     excluded : ids that can't be predicted.
     seed : of the initial weights and of what is dropped.
     dtype : float32, or float64 for gradient checks.
+    draws : what draws the initial weights, in the place of the seed.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class RecurrentNetwork:
         excluded: Sequence[int] = (1,),
         seed: int = 0,
         dtype: Any = np.float32,
+        draws: np.random.Generator | None = None,
     ) -> None:
         self.architecture, self.seed, self.dtype = architecture, seed, np.dtype(dtype)
-        shape, rng = architecture, np.random.default_rng((seed, 1))
+        shape, rng = architecture, draws or np.random.default_rng((seed, 1))
         scale = 0.1 if shape.scale is None else shape.scale
         self.embedding = Embedding(
             len(counts), shape.embedding_size, rng, scale, self.dtype, is_tied=shape.tied, words_dropped=shape.dropout.words
@@ -59,9 +61,8 @@ class RecurrentNetwork:
             if hasattr(layer, "set_forget_bias"):
                 layer.set_forget_bias(shape.forget_bias)
         self.penalties = Penalties(shape.activation_penalty, shape.temporal_penalty)
-        request = OutputRequest(
-            shape.output_size, len(counts), counts, tuple(excluded), self.embedding.weight if shape.tied else None, self.dtype, seed, scale
-        )
+        tied = self.embedding.weight if shape.tied else None
+        request = OutputRequest(shape.output_size, len(counts), counts, tuple(excluded), tied, self.dtype, seed, scale, draws)
         self.excluded = tuple(excluded)
         self.is_packed = False  # for reading
         self.output: OutputLayer = output_from(shape.output, request)

@@ -32,7 +32,7 @@ class BaseSchedule(abc.ABC):
         """The factor when warming up is over; progress in [0, 1] of what is left."""
 
     def rate(self, progress: float) -> float:
-        """Factor on the base learning rate when a share `progress` of training is done; see `lmkit.neural.interfaces.Schedule`."""
+        """Factor on the base learning rate of the step with which a share `progress` of training is done; see `interfaces.Schedule`."""
         progress = min(max(progress, 0.0), 1.0)
         if progress < self.warm_up:
             return progress / self.warm_up
@@ -123,9 +123,9 @@ class Stairs(BaseSchedule):
         self.decay = _below_one("Stairs", "decay", decay, above_zero=True)
 
     def _factor(self, progress: float) -> float:
-        # 1e-9: a share such as 5/13 times 13 may fall short of 5
-        epoch = min(int(progress * self.epochs + 1e-9), self.epochs - 1)
-        return float(self.decay ** max(0, epoch + 1 - self.hold))
+        # the step that ends with an epoch belongs to it; 1e-9: a share such as 5/13 times 13 may be a little off 5
+        epoch = math.ceil(progress * self.epochs - 1e-9)  # from 1
+        return float(self.decay ** max(0, epoch - self.hold))
 
 
 class Linear(BaseSchedule):

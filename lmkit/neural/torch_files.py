@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import lmkit
-from lmkit.errors import FormatError, InputError, MissingDependencyError
+from lmkit.errors import FormatError, InputError, MissingDependencyError, UsageError
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.output_layer import IMPOSSIBLE, allow_training
@@ -27,6 +27,8 @@ from lmkit.text.vocabulary import SPECIALS, Vocabulary
 
 _ALIASES = ({"<unk>", "<UNK>", "[UNK]"}, {"<s>", "<bos>", "<BOS>"}, {"</s>", "<eos>", "<EOS>"})  # of lmkit's <unk>, <s>, </s>
 _GATES = {4: "lstm", 3: "gru", 1: "elman"}  # rows of weight_ih a unit, as torch.nn's LSTM, GRU and RNN have them
+_CELLS = (*_GATES.values(), "elman-relu")
+_FLAT = ("full", "sampled", "nce", "blackout")  # output layers that are a Linear once they are trained
 
 
 def is_torch_file(path: str | os.PathLike[str]) -> bool:
@@ -86,15 +88,35 @@ def write_state_dict(model: RecurrentLanguageModel, path: str | os.PathLike[str]
 
     Raises
     ------
+    UsageError : if it is none of torch.nn's Embedding, LSTM, GRU or RNN, and Linear.
     MissingDependencyError : without torch. OutputError : if it can't be written.
     """
     from lmkit import _files
 
+    _check_torch_has(model.network_.architecture)
     torch = _torch()
     tensors = model.network_.to_tensors()
     with _files.replacing(path) as temporary:
         torch.save({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}, temporary)
     return model.vocabulary.tokens()
+
+
+def _check_torch_has(shape: Architecture) -> None:
+    output = shape.output["name"] if isinstance(shape.output, dict) else shape.output
+    if shape.cell not in _CELLS:
+        what = f"{shape.cell!r} cells"
+    elif output not in _FLAT:
+        what = f"the output layer {output!r}"
+    elif shape.initial_state != "zero":
+        what = "learned initial states"
+    elif len({size for _, size in shape.sizes}) > 1:
+        what = "a last layer as wide as the embedding and others that are not"
+    else:
+        return
+    raise UsageError(
+        f"The model has {what}, for which torch.nn's Embedding, LSTM, GRU, RNN and Linear have no place; keep to the .lm file, a "
+        "safetensors file that holds the same tensors by name."
+    )
 
 
 def model_of_state_dict(

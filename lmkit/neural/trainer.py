@@ -95,7 +95,7 @@ class Trainer:
 
         Raises
         ------
-        DivergenceError : if loss or gradient are no finite numbers, or the loss stays above that of guessing.
+        DivergenceError : if loss or gradient are no finite numbers, or the loss stays, or ends, above that of guessing.
         """
         begun, before = time.perf_counter(), self.state.seconds
         self._clock = lambda: before + time.perf_counter() - begun
@@ -105,10 +105,13 @@ class Trainer:
                 bar.advance(self.state.epoch * self.source.tokens + self.state.loss_tokens)
                 while not self._is_over():
                     self._epoch(bar)
+                if self._act is not None:  # it came during the last validation
+                    self._act()
         except KeyboardInterrupt:
             if not self._is_unfinished:
-                self._save(self.network.carried_arrays())
+                self._save(self.network.carried_arrays(), self._recent)
             raise
+        self._check_end()
         self.state.seconds = self._clock()
         if self._best.is_there:
             self._best.give_back()
@@ -147,17 +150,17 @@ class Trainer:
     def _epoch(self, bar: Progress) -> None:
         state = self.state
         batches = self.source.count(state.epoch)
-        due = {batches * part // self.recipe.validations for part in range(1, self.recipe.validations + 1)}
+        due = {batches * part // self.recipe.validations for part in range(1, self.recipe.validations + 1)} - {0}
+        if state.batch in due:
+            self._validation()  # a Ctrl-C is acted on without waiting for it: then it is made up for here
         for batch in self.source.batches(state.epoch, state.batch):
+            if self._is_out_of_time() or self._has_lost_patience():
+                return
             self._update(batch, batches, bar)
             if self._act is not None:
                 self._act()
             if state.batch in due:
                 self._validation()
-            if state.batch == batches:
-                break
-            if self._is_out_of_time() or self._has_lost_patience():
-                return
         state.epoch, state.batch, state.loss_sum, state.loss_tokens = state.epoch + 1, 0, 0.0, 0
 
     def _update(self, batch: Batch, batches: int, bar: Progress) -> None:
@@ -165,13 +168,14 @@ class Trainer:
         state, parameters = self.state, self.network.parameters
         is_due = self._checkpoint is not None and state.step > self._first_step and self._clock() - self._saved > self._every
         carried = {name: array.copy() for name, array in self.network.carried_arrays().items()} if is_due else {}
+        recent = self._recent
         self._is_unfinished = True
         loss = self.network.train_step(batch, state.step, self.workers)
         norm = global_norm(parameters, self.workers)
         rate = self._rate(batches)
         self._check(loss, norm, rate)
         if is_due:  # now that these weights are known to give a loss and a gradient: a diverged training overwrites no good checkpoint
-            self._save(carried)
+            self._save(carried, recent)
         share = batch.shards[0].steps / self.recipe.steps if self.recipe.random_steps else 1.0
         self._optimizer.step(parameters, rate * share, clip_scale(norm, self.recipe.clip), self.workers)
         state.step, state.batch = state.step + 1, state.batch + 1
@@ -214,17 +218,30 @@ class Trainer:
             what = f"The loss or the gradient is no number any more (loss {loss:g}, norm of the gradient {norm:g})"
         raise self._divergence(what, rate)
 
-    def _divergence(self, what: str, rate: float) -> DivergenceError:
+    def _check_end(self) -> None:
+        """Refuse what a short training came to, if it predicts worse than guessing. Raises DivergenceError."""
+        losses = [record["train_loss"] for record in self.state.history[-1:]]
+        losses += [] if self.state.best is None else [math.log(self.state.best)]
+        bound = self._chance + 1 if self._loss_is_exact else 2 * self._chance + 10  # samples of many words cost more at first
+        if losses and not min(losses) < bound:
+            what = f"The loss ended at {min(losses):.1f} nats a token, above that of guessing ({self._chance:.1f}),"
+            raise self._divergence(what, self.recipe.learning_rate, is_kept=False)  # who knows when it began
+
+    def _divergence(self, what: str, rate: float, is_kept: bool = True) -> DivergenceError:
         advice = "lower --learning-rate" + ("" if self.recipe.clip is not None else ", or bound the gradient with --clip 1")
         kept = ""
-        if self._checkpoint is not None and self._checkpoint.path.exists():
+        if is_kept and self._checkpoint is not None and self._checkpoint.path.exists():
             kept = f" The last good checkpoint is kept in {self._checkpoint.path}: with --resume training goes on from there."
         return DivergenceError(f"{what} at step {self.state.step:,} with learning rate {rate:g}: training diverged; {advice}.{kept}")
 
     # -- validation ------------------------------------------------------------------------------------------------------------------------
 
     def _validation(self) -> None:
-        state, self._is_unfinished = self.state, True
+        """Validate the weights as they are, unless that has been done."""
+        state = self.state
+        if state.history and state.history[-1]["step"] == state.step:
+            return
+        self._is_unfinished = True
         loss = state.loss_sum / max(state.loss_tokens, 1)
         train = _exp(loss) if self._loss_is_exact else None  # what a sampled output layer is trained on is no probability of the text
         record: Record = {
@@ -276,13 +293,12 @@ class Trainer:
     def _is_over(self) -> bool:
         over = self.state.epoch >= self.recipe.epochs or self._has_lost_patience()
         if not over and self._is_out_of_time():
-            if self.state.loss_tokens or not self.state.history:
-                self._validation()  # what was learnt since the last one counts too
+            self._validation()  # what was learnt since the last one counts too
             over = True
         return over
 
-    def _save(self, carried: Mapping[str, np.ndarray]) -> None:
-        """Write the checkpoint of the batch ahead. carried : the state that it goes on from."""
+    def _save(self, carried: Mapping[str, np.ndarray], recent: float | None) -> None:
+        """Write the checkpoint of the batch ahead. carried, recent : the state and the running mean of the loss that it goes on from."""
         if self._checkpoint is None:
             return
         for name, value in self._values.items():
@@ -290,7 +306,7 @@ class Trainer:
                 raise self._divergence(f"A weight of {name!r} has grown to {largest:g}", self.recipe.learning_rate)
         self.state.seconds = self._saved = self._clock()
         groups = {"parameters": self._values, "carried": carried, "optimizer": self._optimizer.state()}
-        self._checkpoint.save(self.state, groups, self._best, {"schedule": self._schedule.state(), "recent": self._recent})
+        self._checkpoint.save(self.state, groups, self._best, {"schedule": self._schedule.state(), "recent": recent})
 
     def _tokens(self) -> int:
         return self.state.epoch * self.source.tokens + self.state.loss_tokens

@@ -103,10 +103,16 @@ class WindowNetwork:
     """
 
     def __init__(
-        self, architecture: WindowArchitecture, counts: np.ndarray, excluded: Sequence[int] = (1,), seed: int = 0, dtype: Any = np.float32
+        self,
+        architecture: WindowArchitecture,
+        counts: np.ndarray,
+        excluded: Sequence[int] = (1,),
+        seed: int = 0,
+        dtype: Any = np.float32,
+        draws: np.random.Generator | None = None,
     ) -> None:
         self.architecture, self.seed, self.dtype, self.excluded = architecture, seed, np.dtype(dtype), tuple(excluded)
-        shape, rng = architecture, np.random.default_rng((seed, 1))
+        shape, rng = architecture, draws or np.random.default_rng((seed, 1))
         self.embedding = Embedding(
             len(counts), shape.embedding, rng, shape.scale, self.dtype, is_tied=shape.tied, words_dropped=shape.dropout.words
         )
@@ -121,6 +127,7 @@ class WindowNetwork:
             self.dtype,
             seed,
             shape.scale,
+            draws,
         )
         self.output: OutputLayer = output_from(shape.output, request)
         self._packed = gemm.empty_packed(shape.input_size, shape.hidden, self.dtype)

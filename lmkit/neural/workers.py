@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy  # loads its BLAS, so that the limit finds it
+import numpy
 
+from lmkit._blas import one_blas_thread
 from lmkit._validation import check_int
 
 
@@ -27,12 +29,10 @@ class ThreadWorkers:
         self.count = check_int("ThreadWorkers", "threads", threads, minimum=1) if threads is not None else os.cpu_count() or 1
         self._tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._limits: Any = None
+        self._limit = contextlib.ExitStack()
 
     def __enter__(self) -> ThreadWorkers:
-        import threadpoolctl
-
-        self._limits = threadpoolctl.threadpool_limits(1, user_api="blas")
+        self._limit.enter_context(one_blas_thread())
         for number in range(self.count - 1):
             thread = threading.Thread(target=self._serve, name=f"lmkit-{number + 1}", daemon=True)
             thread.start()
@@ -45,9 +45,7 @@ class ThreadWorkers:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        if self._limits is not None:
-            self._limits.restore_original_limits()
-            self._limits = None
+        self._limit.close()
 
     def run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         """Call all tasks on all threads and wait; their results in order. The first exception, by order of tasks, is raised."""

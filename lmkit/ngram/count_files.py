@@ -10,7 +10,7 @@ import numpy as np
 
 from lmkit._validation import check_float
 from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
-from lmkit.ngram.count_table import CountTable
+from lmkit.ngram.count_table import CountTable, notes_of_unseen
 from lmkit.ngram.counting.counts import NARROW_LIMIT, Level, NgramCounts
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
@@ -34,10 +34,16 @@ def read_count_text(path: str | os.PathLike[str]) -> CountTable:
     ------
     InputError : if the file is missing or can't be read.
     FormatError : for a line of another form, a count below 0, or an n-gram that stands there twice; with the line's number.
+
+    Notes
+    -----
+    N-grams with a count of 0 are left out, with a note; their words stay in the vocabulary. SRILM writes such lines for n-grams of which
+    only longer ones were counted, and leaves them out too when it makes a model.
     """
     ids: dict[str, int] = {"<unk>": Vocabulary.UNK, "<s>": Vocabulary.BOS, "</s>": Vocabulary.EOS}
     rows: dict[int, list[int]] = {}
     values: dict[int, list[float]] = {}
+    unseen = 0
     try:
         with open(path, encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, 1):
@@ -51,7 +57,11 @@ def read_count_text(path: str | os.PathLike[str]) -> CountTable:
                         f"{path}, line {number}: {line.strip()!r:.80} is no n-gram with a tab and its count behind; name a file that "
                         "lmkit count or SRILM's ngram-count -write wrote."
                     )
-                rows.setdefault(len(words), []).extend(ids.setdefault(word, len(ids)) for word in words)
+                row = [ids.setdefault(word, len(ids)) for word in words]
+                if value == 0:
+                    unseen += 1
+                    continue
+                rows.setdefault(len(words), []).extend(row)
                 values.setdefault(len(words), []).append(value)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the path, or make it with lmkit count.") from None
@@ -60,7 +70,9 @@ def read_count_text(path: str | os.PathLike[str]) -> CountTable:
     except OSError as error:
         raise InputError(f"{path}: could not be read ({error.strerror or error}); check the path.") from None
     if not rows:
-        raise FormatError(f"{path}: holds no counts; name a file that lmkit count or SRILM's ngram-count -write wrote.")
+        raise FormatError(
+            f"{path}: holds no counts{' but 0' if unseen else ''}; name a file that lmkit count or SRILM's ngram-count -write wrote."
+        )
     whole = all(value.is_integer() for own in values.values() for value in own)
     kind = np.int64 if whole else np.float64
     counts = {n: np.array(values[n], kind) for n in sorted(values)}
@@ -69,6 +81,7 @@ def read_count_text(path: str | os.PathLike[str]) -> CountTable:
         {n: np.array(rows[n], np.int32).reshape(-1, n) for n in counts},
         counts,
         _tokens(rows, counts),
+        notes=notes_of_unseen(path, unseen),
     )
     for n, own in table.rows.items():
         if len(np.unique(own, axis=0)) < len(own):
@@ -132,7 +145,7 @@ def merge_counts(tables: Sequence[CountTable], weights: Sequence[float] | None =
         rows[n], counts[n] = ids[starts], np.add.reduceat(values, starts) if len(ids) else values
     options = next((table.options for table in tables if table.options is not None), None)
     tokens = round(sum(table.tokens * weight for table, weight in zip(tables, given, strict=True)))
-    return CountTable(union, rows, counts, tokens, options)
+    return CountTable(union, rows, counts, tokens, options, tuple(note for table in tables for note in table.notes))
 
 
 def _orders(table: CountTable) -> str:
@@ -155,7 +168,8 @@ def trie_of(table: CountTable, order: int | None = None) -> NgramCounts:
 
     Raises
     ------
-    UsageError : if an order is missing, or an n-gram whose beginning or end is not counted (such as where rare ones were left out).
+    UsageError : if an order is missing, an n-gram whose beginning or end is not counted (such as where rare ones were left out), or all
+        words.
     """
     highest = max(table.rows) if order is None else min(order, max(table.rows))
     missing = [n for n in range(1, highest + 1) if n not in table.rows]
@@ -169,10 +183,15 @@ def trie_of(table: CountTable, order: int | None = None) -> NgramCounts:
     kind, index = (np.float64 if fractions else np.int32 if narrow else np.int64), np.uint32 if narrow else np.int64
     unigrams = np.zeros(size, kind)
     unigrams[table.rows[1][:, 0]] = table.counts[1]
+    if not np.delete(unigrams, Vocabulary.BOS).any():
+        raise UsageError("The counts have no word but <s>, so there is nothing to learn; count a text that has words.")
     levels = [Level(np.arange(size, dtype=np.uint32), np.empty(0, np.uint32), unigrams)]
     keys: list[np.ndarray] = []  # of each order from 2 on, ascending: place of the context times the number of words, plus the last word
     for n in range(2, highest + 1):
         ids = table.rows[n].astype(np.int64)
+        if n == 2:
+            for column, part in enumerate(("beginning", "end")):
+                _refuse_gap(table, ids[unigrams[ids[:, column]] == 0, column : column + 1], part)
         own = _places(table, ids[:, :-1], keys, size, "beginning") * size + ids[:, -1]
         arrangement = np.argsort(own)
         keys.append(own[arrangement])
@@ -190,13 +209,15 @@ def _places(table: CountTable, ids: np.ndarray, keys: Sequence[np.ndarray], size
     for words, own in zip(ids[:, 1:].T, keys, strict=False):
         wanted = places * size + words
         places = np.minimum(np.searchsorted(own, wanted), max(len(own) - 1, 0))
-        lost = np.flatnonzero(own[places] != wanted) if len(own) else np.arange(len(wanted))
-        if len(lost):
-            ngram = " ".join(table.vocabulary.decode(ids[lost[0]]))
-            raise UsageError(
-                f"{ngram!r} is the {part} of an n-gram and has no count itself; make the counts without leaving rare ones out."
-            )
+        _refuse_gap(table, ids[own[places] != wanted] if len(own) else ids, part)
     return places
+
+
+def _refuse_gap(table: CountTable, lost: np.ndarray, part: str) -> None:
+    """Raise UsageError if there are n-grams, int64 (R, n), that are part of longer ones and have no count."""
+    if len(lost):
+        ngram = " ".join(table.vocabulary.decode(lost[0]))
+        raise UsageError(f"{ngram!r} is the {part} of an n-gram and has no count itself; make the counts without leaving rare ones out.")
 
 
 def _path_of_last(table: CountTable, keys: Sequence[np.ndarray], size: int, highest: int) -> list[int]:

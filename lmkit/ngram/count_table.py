@@ -16,7 +16,7 @@ import numpy as np
 from lmkit import _files
 from lmkit._npz import BROKEN, member, one_line
 from lmkit._validation import check_choice, check_int
-from lmkit.errors import FormatError, InputError, InvalidParameterError, MissingDependencyError
+from lmkit.errors import FormatError, InputError, InvalidParameterError, MissingDependencyError, UsageError
 from lmkit.ngram import _kernels_count_table as kernels
 from lmkit.ngram.counting.counts import count_ngrams
 from lmkit.text.corpus import EncodedCorpus
@@ -37,9 +37,10 @@ class CountTable:
     ----------
     vocabulary : token <-> id.
     rows : one int32 (R, n) an order n: word ids, sorted by id as the counting leaves them until `sorted` changes that.
-    counts : one int64 (R,) an order, or float64 where texts were merged with weights.
+    counts : one int64 (R,) an order, or float64 where texts were merged with weights; above 0.
     tokens : number of tokens of the text, ends of sentences included where they are counted.
     options : how the text was read, where that is known.
+    notes : sentences that the user should see.
     """
 
     vocabulary: Vocabulary
@@ -47,6 +48,7 @@ class CountTable:
     counts: dict[int, np.ndarray]
     tokens: int
     options: TextOptions | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_corpus(cls, corpus: EncodedCorpus, order: int = 3, *, orders: Sequence[int] | None = None) -> CountTable:
@@ -126,8 +128,10 @@ class CountTable:
         return [(tuple(self.vocabulary.decode(row)), own.item()) for row, own in zip(rows[:count], counts[:count], strict=True)]
 
     def counts_of_counts(self, n: int, highest: int = 10) -> np.ndarray:
-        """int64 (highest + 1,): how many n-grams occur exactly 0, 1, ... highest times (the first is 0)."""
+        """int64 (highest + 1,): how many n-grams occur exactly 0, 1, ... highest times. Raises UsageError for fractions."""
         _, counts = self.order(n)
+        if counts.dtype.kind == "f":
+            raise UsageError(f"The {n}-grams have fractional counts, of which there are no counts of counts; merge with whole weights.")
         return np.bincount(counts[counts <= highest], minlength=highest + 1)
 
     def _only(self, n: int) -> CountTable:
@@ -207,7 +211,8 @@ class CountTable:
 
     @classmethod
     def read_npz(cls, path: str | os.PathLike[str]) -> CountTable:
-        """Read what `write` wrote as npz. Raises InputError if it is missing, FormatError if it is damaged."""
+        """Read what `write` wrote as npz, n-grams with a count of 0 left out. Raises InputError if it is missing, FormatError if it is
+        damaged."""
         try:
             with zipfile.ZipFile(path) as archive:
                 arrays = {name.removesuffix(".npy"): member(archive, name, Path(path)) for name in archive.namelist()}
@@ -237,7 +242,20 @@ class CountTable:
         kept = {n: np.asarray(own, np.float64 if own.dtype.kind == "f" else np.int64) for n, own in counts.items() if own is not None}
         if "tokens" not in arrays or arrays["tokens"].shape != () or arrays["tokens"].dtype.kind not in "iu":
             raise FormatError(f"{path}: does not say how many tokens were counted; make it again with lmkit count.")
-        return cls(vocabulary, rows, kept, int(arrays["tokens"]), _reading(arrays.get("reading"), path))
+        reading = _reading(arrays.get("reading"), path)
+        seen = {n: own > 0 for n, own in kept.items()}
+        unseen = sum(int(np.count_nonzero(~own)) for own in seen.values())
+        if unseen:  # of an order without any n-gram that was seen nothing stays
+            rows = {n: own[seen[n]] for n, own in rows.items() if seen[n].any()}
+            kept = {n: kept[n][seen[n]] for n in rows}
+            if not rows:
+                raise FormatError(f"{path}: holds no counts but 0; name a file that lmkit count wrote.")
+        return cls(vocabulary, rows, kept, int(arrays["tokens"]), reading, notes_of_unseen(path, unseen))
+
+
+def notes_of_unseen(path: str | os.PathLike[str], unseen: int) -> tuple[str, ...]:
+    """What the user should know of a file with so many n-grams whose count is 0."""
+    return (f"{path}: n-grams with a count of 0 were left out ({unseen:,}), since they were never seen.",) if unseen else ()
 
 
 def _reading(stored: np.ndarray | None, path: str | os.PathLike[str]) -> TextOptions | None:

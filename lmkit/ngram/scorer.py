@@ -216,18 +216,21 @@ class NgramScorer(AnsweringModel):
 
     # -- what people ask -------------------------------------------------------------------------------------------------------------------
 
-    def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
-        """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
+    def next_words(self, prompt: str | Sequence[str] = "", top: int = 10, *, mid_sentence: bool = False) -> list[NextWord]:
+        """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first.
+
+        prompt : text, or its tokens. mid_sentence : whether the prompt stands somewhere in a sentence, and not at its beginning.
+        """
         check_int("next_words", "top", top, minimum=1)
         self._check_fitted("trie_")
-        ids, log10, lengths = self.successors_.top(self._state_after(prompt)[0], top)
+        ids, log10, lengths = self.successors_.top(self._state_after(prompt, mid_sentence)[0], top)
         tokens = self.vocabulary_.decode(ids)
         return [NextWord(*row) for row in zip(tokens, (10.0**log10).tolist(), lengths.tolist(), strict=True)]
 
     def sample(
         self,
         count: int,
-        prompt: str = "",
+        prompt: str | Sequence[str] = "",
         *,
         max_tokens: int = 100,
         allow_unknown: bool = False,
@@ -263,7 +266,7 @@ class NgramScorer(AnsweringModel):
         detokenize = get_tokenizer(self.text_options_.tokenizer).detokenize
         return [detokenize([*tokens, *(words[i] for i in row[:length])]) for row, length in zip(ids, lengths, strict=True)]
 
-    def _state_after(self, prompt: str) -> np.ndarray:
-        begin = [Vocabulary.BOS] if self.text_options.sentence_boundaries else []
+    def _state_after(self, prompt: str | Sequence[str], mid_sentence: bool = False) -> np.ndarray:
+        begin = [Vocabulary.BOS] if self.text_options.sentence_boundaries and not mid_sentence else []
         ids = self.vocabulary_.lookup(encode_prompt(prompt, self.text_options_))
         return np.asarray(self.trie_.state_of([*begin, *ids]))[np.newaxis]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
 from lmkit._memory import let_go
+from lmkit.errors import UsageError
 from lmkit.text import _numbering
 from lmkit.text.options import TextOptions
 from lmkit.text.tokenizers import get_tokenizer
@@ -21,6 +22,7 @@ _IS_NUMBER = re.compile(_NUMBER)
 _NUMBER_IN_TEXT = re.compile(rf"(?<!\S){_NUMBER}(?!\S)")
 NUMBER_TOKEN = "N"
 _PIECE = 1 << 20
+_CUT = re.compile("[\0\t\r \n]")
 
 
 class Preparer:
@@ -96,10 +98,23 @@ class Preparer:
 
     def tokens(self, text: str) -> list[str]:
         """Tokens of one sentence."""
-        found = self._tokenizer.tokenize(self.transform(text))
-        if self._options.fold_numbers and self._options.is_word_level:
-            found = [NUMBER_TOKEN if _IS_NUMBER.fullmatch(token) else token for token in found]
-        return found
+        return self._folded(self._tokenizer.tokenize(self.transform(text)))
+
+    def spell_tokens(self, tokens: Iterable[str], where: str) -> list[str]:
+        """Tokens that a user cut, of one sentence, as `spell_token` spells them. where : they stand, for the message.
+
+        Raises UsageError for a token that is empty or holds white space.
+        """
+        spelled = [self.spell_token(token) for token in tokens]
+        for token in spelled:
+            if not token or _CUT.search(token):
+                raise UsageError(f"The token {token!r} of {where} is empty or holds white space; join its parts, for example with '_'.")
+        return self._folded(spelled)
+
+    def _folded(self, tokens: list[str]) -> list[str]:
+        if not self._options.fold_numbers or not self._options.is_word_level:
+            return tokens
+        return [NUMBER_TOKEN if _IS_NUMBER.fullmatch(token) else token for token in tokens]
 
     def spell_token(self, token: str) -> str:
         """A token that a user cut: transformed, and spelled as the tokenizer spells white space."""

@@ -76,8 +76,8 @@ class AnsweringModel(Estimator):
         events = self.score(text, getattr(self, "default_state", "reset"))
         return events.perplexity(include_oov=include_oov, include_ends=include_ends)
 
-    def next_words(self, prompt: str = "", top: int = 10) -> list[NextWord]:
-        """The most probable tokens after a prompt, `</s>` and `<unk>` among them, most probable first."""
+    def next_words(self, prompt: str | Sequence[str] = "", top: int = 10) -> list[NextWord]:
+        """The most probable tokens after a prompt (text, or its tokens), `</s>` and `<unk>` among them, most probable first."""
         check_int("next_words", "top", top, minimum=1)
         state = self.initial_state(1)
         for token_id in self.vocabulary.lookup(encode_prompt(prompt, self.text_options)).tolist():
@@ -90,7 +90,7 @@ class AnsweringModel(Estimator):
 
     def generate(
         self,
-        prompt: str = "",
+        prompt: str | Sequence[str] = "",
         *,
         decoding: Decoding | None = None,
         max_tokens: int = 100,

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import threading
 import time
 import zlib
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lmkit import _container, paths
-from lmkit._memory import let_go
+from lmkit._memory import bytes_of, let_go
 from lmkit.errors import FormatError, InputError, OutputError, UsageError
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.options import TextOptions
@@ -32,7 +31,6 @@ VERSION = 1  # raise it whenever the same text and options give another encoding
 DEFAULT_SIZE = 8 << 30
 _ENDING = ".safetensors"
 _OLD = 24 * 3600  # seconds after which an unfinished file is taken for left behind
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _PIECE = 1 << 24
 _LARGEST_SUM = (1 << 32) - 1
 _NOT_KEPT = "The encoded text could not be kept in the cache: {}"
@@ -93,10 +91,10 @@ def size_limit() -> int:
     text = os.environ.get("LMKIT_CACHE_SIZE", "")
     if not text:
         return DEFAULT_SIZE
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
-    if not match:
+    size = bytes_of(text)
+    if size is None:
         raise UsageError(f"LMKIT_CACHE_SIZE is {text!r}, which is no size; set it to a number of bytes such as 500M or 8G.")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    return size
 
 
 def entry_key(source: TextSource, options: TextOptions) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from lmkit.text._reading import Tally, read_document
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.options import TextOptions
 from lmkit.text.sources import TextSource, bytes_source, lines_source, open_source, text_source
-
-_CUT = re.compile("[\0\t\r \n]")
 
 
 def encode(
@@ -117,10 +114,23 @@ def as_corpus(text: Any, options: TextOptions | None = None) -> EncodedCorpus:
     return _encode_tokens(everything, options)
 
 
-def encode_prompt(prompt: str, options: TextOptions | None = None) -> list[str]:
-    """Tokens of an unfinished sentence, read as `options` say; newlines count as spaces, literal <s> and </s> are left out."""
+def encode_prompt(prompt: str | Sequence[str], options: TextOptions | None = None) -> list[str]:
+    """Tokens of an unfinished sentence, read as `options` say; newlines count as spaces, literal <s> and </s> are left out.
+
+    prompt : text, or tokens, which are cut no further.
+
+    Raises
+    ------
+    UsageError : for anything else, or for a token that holds white space.
+    """
     preparer = Preparer(options or TextOptions())
-    return [token for token in preparer.tokens(prompt.replace("\r\n", " ").replace("\n", " ")) if token not in ("<s>", "</s>")]
+    if isinstance(prompt, str):
+        tokens = preparer.tokens(prompt.replace("\r\n", " ").replace("\n", " "))
+    elif isinstance(prompt, Sequence) and all(isinstance(token, str) for token in prompt):
+        tokens = preparer.spell_tokens(prompt, "the prompt")
+    else:
+        raise UsageError(f"A prompt must be a str or a sequence of tokens. Got {prompt!r:.60} instead.")
+    return [token for token in tokens if token not in ("<s>", "</s>")]
 
 
 class EncodedStream(Iterator[EncodedCorpus]):
@@ -195,19 +205,13 @@ def _pieces(corpus: EncodedCorpus, tokens: int) -> Iterator[EncodedCorpus]:
 
 def _encode_tokens(sentences: Iterable[Sequence[str]], options: TextOptions) -> EncodedCorpus:
     """Tokenised sentences: joined by spaces, which no token may hold, and read as white-space text."""
-    spell = Preparer(options).spell_token
+    preparer = Preparer(options)
 
     def lines() -> Iterator[str]:
         for index, sentence in enumerate(sentences):
             if isinstance(sentence, str) or not all(isinstance(token, str) for token in sentence):
                 raise UsageError(f"Sentence {index} must be a sequence of tokens, as the first sentence is. Got {sentence!r:.60} instead.")
-            tokens = [spell(token) for token in sentence]
-            for token in tokens:
-                if not token or _CUT.search(token):
-                    raise UsageError(
-                        f"The token {token!r} of sentence {index} is empty or holds white space; join its parts, for example with '_'."
-                    )
-            yield " ".join(tokens)
+            yield " ".join(preparer.spell_tokens(sentence, f"sentence {index}"))
 
     plain = TextOptions(sentences="line" if options.sentence_boundaries else "none", blank_lines=options.blank_lines)
     corpus = encode(lines_source(lines()), plain.replace(fold_numbers=options.fold_numbers and options.is_word_level), progress=False)

@@ -20,7 +20,7 @@ _TOGETHER = 64  # texts that are written side by side
 
 def continue_text(
     model: LanguageModel,
-    prompt: str = "",
+    prompt: str | Sequence[str] = "",
     *,
     decoding: Decoding | None = None,
     max_tokens: int = 100,
@@ -36,7 +36,7 @@ def continue_text(
 
 def continue_texts(
     model: LanguageModel,
-    prompts: Sequence[str],
+    prompts: Sequence[str | Sequence[str]],
     *,
     decoding: Decoding | None = None,
     max_tokens: int = 100,
@@ -66,7 +66,7 @@ def generators(seed: int | None, count: int) -> list[np.random.Generator]:
 
 def stream_text(
     model: LanguageModel,
-    prompt: str = "",
+    prompt: str | Sequence[str] = "",
     *,
     decoding: Decoding | None = None,
     max_tokens: int = 100,
@@ -96,7 +96,7 @@ def stream_text(
 
 def best_texts(
     model: LanguageModel,
-    prompt: str = "",
+    prompt: str | Sequence[str] = "",
     *,
     beams: int = 5,
     length_penalty: float = 1.0,

@@ -23,8 +23,8 @@ class TestTexts:
 
     def test_a_name_that_is_neither_file_nor_corpus(self, fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        message = fails(*train("sotuu", "--out", "m.lm"), code=_either(1, 2))
-        assert "sotuu" in message
+        for words in (train("sotuu", "--out", "m.lm"), ["plot", "zipf", "sotuu"], ["count", "sotuu"]):
+            assert "sotuu" in fails(*words)
 
     def test_empty(self, fails, tmp_path: Path) -> None:
         (tmp_path / "empty.txt").write_bytes(b"")
@@ -155,6 +155,20 @@ class TestOutputs:
     def test_output_that_is_a_folder(self, fails, text: Path, tmp_path: Path) -> None:
         assert "is a folder" in fails(*train(text, "--out", tmp_path))
 
+    def test_a_pipe_is_told_before_any_work(self, fails, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "m.lm").symlink_to("pipe")
+        for name in ("pipe", "m.lm"):
+            assert "is a pipe" in fails(*train(tmp_path / "nowhere.txt", "--out", tmp_path / name))
+        assert (tmp_path / "pipe").is_fifo()
+
+    def test_a_link_is_written_through(self, run, text: Path, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "m.lm").symlink_to(tmp_path / "real" / "m.lm")
+        assert run(*train(text, "--out", tmp_path / "m.lm")).code == 0
+        assert (tmp_path / "m.lm").is_symlink()
+        assert os.listdir(tmp_path / "real") == ["m.lm"]
+
     @pytest.mark.parametrize("name", ["m.lm", "m.arpa", "m.arpa.gz"])
     def test_full_disk(self, text: Path, tmp_path: Path, name: str) -> None:
         """A limit on the size of files stands for the full disk: the write fails half-way."""
@@ -177,6 +191,11 @@ class TestOutputs:
         assert "Traceback" not in done.stderr
         assert (tmp_path / name).read_bytes() == b"what was there before"
         assert sorted(os.listdir(tmp_path)) in ([name], ["cache", name])
+
+    def test_folder_that_takes_no_files(self, fails, text: Path) -> None:
+        message = fails(*train(text, "--out", "/proc/m.lm"))
+        assert "takes no new files" in message or "no permission" in message
+        assert "does not exist" not in message
 
     @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
     def test_folder_without_permission(self, fails, text: Path, tmp_path: Path) -> None:

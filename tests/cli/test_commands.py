@@ -178,6 +178,23 @@ class TestTrainNgram:
         assert "--unit char and --tokenizer treebank" in fails("train-ngram", text, "--unit", "char", "--tokenizer", "treebank", code=2)
         assert "exclude each other" in fails("train-ngram", text, "--sentences", "line", "--no-sentence-boundaries", code=2)
 
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ("--smoothing katz --back-off", "katz always backs off; leave out --back-off."),
+            ("--smoothing jelinek-mercer --interpolate", "jelinek-mercer always interpolates; leave out --interpolate."),
+            ("--smoothing additive --back-off", "has no such choice; leave out --back-off."),
+            ("--prune 0,-1", "--prune: '0,-1' are no counts"),
+            ("--memory abc", "--memory must be a size such as '2G', '500M' or '50%' (100% at most), or a number of bytes, not 'abc'."),
+            ("--memory 150%", "--memory must be a size"),
+            ("--vocabulary small.txt --min-count 2", "so --min-count has no use"),
+            ("--vocabulary small.txt --vocab-size 9", "so --vocab-size has no use"),
+        ],
+    )
+    def test_messages_name_what_was_typed(self, fails, text: Path, monkeypatch: pytest.MonkeyPatch, options: str, said: str) -> None:
+        monkeypatch.chdir(text.parent)
+        assert said in fails("train-ngram", text.name, *options.split(), code=2)
+
     def test_library_messages_name_the_option(self, fails, text: Path) -> None:
         message = fails("train-ngram", text, "--tokenizer", "nothing", code=2)
         assert message.startswith("Error: --tokenizer must be one of 'whitespace', ")
@@ -210,12 +227,13 @@ class TestPerplexity:
 
     def test_per_word_adds_up(self, run, model: Path, other_text: Path) -> None:
         values = run("perplexity", model, other_text, "--per-word", "--json").json
-        assert len(values["words"]) == values["tokens"]
-        assert sum(word["log10_probability"] for word in values["words"]) == pytest.approx(values["log10_probability"])
-        assert [word["token"] for word in values["words"] if word["is_oov"]] == ["zebra"]
-        assert {word["ngram_length"] for word in values["words"]} <= {1, 2, 3}
+        words = values["per_word"]
+        assert len(words) == values["tokens"] == values["words"] + values["ends"]
+        assert sum(word["log10_probability"] for word in words) == pytest.approx(values["log10_probability"])
+        assert [word["token"] for word in words if word["is_oov"]] == ["zebra"]
+        assert {word["ngram_length"] for word in words} <= {1, 2, 3}
         first_line = other_text.read_text().splitlines()[0].split()
-        assert [word["token"] for word in values["words"][: len(first_line) + 1]] == [*first_line, "</s>"]
+        assert [word["token"] for word in words[: len(first_line) + 1]] == [*first_line, "</s>"]
 
     def test_per_word_table(self, run, model: Path, other_text: Path) -> None:
         lines = run("perplexity", model, other_text, "--per-word").out.splitlines()
@@ -314,6 +332,14 @@ class TestPredict:
         values = run("predict", model, "", "--top", 10000, "--json").json
         assert sum(word["probability"] for word in values["next_words"]) == pytest.approx(1, abs=1e-5)
 
+    def test_mid_sentence(self, run, fails, model: Path, other_text: Path, tmp_path: Path) -> None:
+        first, anywhere = (run("predict", model, *words, "--json").json["next_words"] for words in ([], ["--mid-sentence"]))
+        assert first[0]["ngram_length"] == 2  # after <s>
+        assert {word["ngram_length"] for word in anywhere} == {1}
+        assert "</s>" in {word["token"] for word in anywhere}
+        assert run("mix", model, model, "--weights", ".5,.5", "--out", tmp_path / "mix.lm").code == 0
+        assert "no n-gram model" in fails("predict", tmp_path / "mix.lm", "the", "--mid-sentence", code=2)
+
     def test_a_prompt_that_is_no_text(self, fails, model: Path) -> None:
         assert "not valid text" in fails("predict", model, "the \udcff", code=2)
 
@@ -370,6 +396,15 @@ class TestInfoAndConvert:
     def test_named_format(self, run, model: Path, arpa: Path, tmp_path: Path) -> None:
         assert run("convert", model, tmp_path / "model.txt", "--to", "arpa", "--json").json["format"] == "arpa"
         assert (tmp_path / "model.txt").read_bytes() == arpa.read_bytes()
+
+    def test_options_of_vectors_are_refused(self, fails, model: Path, tmp_path: Path) -> None:
+        for option in (["--digits", "classic"], ["--errors", "skip"], ["--errors", "strict"]):
+            assert f"{option[0]} is about word vectors" in fails("convert", model, tmp_path / "m.arpa", *option, code=2)
+
+    def test_scored_events_are_named(self, run, fails, model: Path, text: Path, tmp_path: Path) -> None:
+        assert run("score", model, text, "--out", tmp_path / "e.lm").code == 0
+        assert "holds scored events" in fails("info", tmp_path / "e.lm")
+        assert run("score", model, text, "-o", 3).code == 2  # the order elsewhere
 
     def test_onto_itself(self, fails, model: Path) -> None:
         assert "name another file" in fails("convert", model, model, code=2)
@@ -499,7 +534,7 @@ def test_continuous_text_scores_alike_however_it_arrives(run, text: Path, other_
         time.sleep(0.2)
     out, _ = process.communicate(timeout=60)
     streamed, whole = json.loads(out), run("perplexity", model, other_text, "--per-word", "--json").json
-    assert streamed["words"] == whole["words"]
+    assert streamed["per_word"] == whole["per_word"]
     for key in KEYS | {"characters", "bytes"}:
         assert streamed[key] == pytest.approx(whole[key])
 
@@ -558,3 +593,21 @@ def test_counts_of_a_text_read_otherwise(run, tmp_path: Path) -> None:
         "count", path, "--order", 1, "--blank-lines", "drop", "--normalization", "NFC", "--lowercase", "--fold-numbers"
     ).out.splitlines()
     assert set(other) == {"<s>\t2", "</s>\t2", "a\t2", "caf\u00e9\t2", "N\t1"}
+
+
+def test_a_text_of_counts_is_known_by_its_content(run, text: Path, tmp_path: Path) -> None:
+    assert run("count", text, "--order", 2, "--out", tmp_path / "c.txt").code == 0
+    outcome = run("ngrams", tmp_path / "c.txt")
+    assert outcome.out == run("ngrams", text).out
+    assert "is read as a table of counts" in outcome.err
+    (tmp_path / "no.txt").write_text("the\t1\nthe cat\n", encoding="utf-8")
+    assert "table" not in run("ngrams", tmp_path / "no.txt").err
+
+
+def test_plots_tell_the_numbers_drawn(run, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "t.txt").write_text("a b a\nb a c\n", encoding="utf-8")
+    drawn = run("plot", "zipf", tmp_path / "t.txt", "--out", tmp_path / "z.png", "--json").json
+    assert drawn["orders"]["1"] == {"ranks": [1, 2, 3, 4, 5], "counts": [3, 2, 2, 2, 1]}
+    drawn = run("plot", "counts-of-counts", tmp_path / "t.txt", "--out", tmp_path / "n.png", "--order", 1, "--json").json
+    assert drawn["counts_of_counts"]["1"][:4] == [1, 3, 1, 0]

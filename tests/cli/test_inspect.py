@@ -31,11 +31,12 @@ def test_through_depth(run, tmp_path) -> None:
     ("arguments", "words"),
     [
         (["--out", "g.txt"], ".png"),
-        (["--cells", "rnn"], "'elman'"),
+        (["--cells", "rnn"], "--cells must be one of 'lstm'"),
+        (["--cells", "elman:-1"], "--cells: the radius must be a finite number above 0, not -1.0."),
         (["--cells", ","], "nothing to draw"),
         (["--cells", "elman:much"], "spectral radius"),
         (["m.lm", "--across", "depth"], "leave out the models"),
-        (["--across", "depth", "--activations", "step"], "'leaky-relu'"),
+        (["--across", "depth", "--activations", "step"], "--activations must be one of 'sigmoid'"),
     ],
 )
 def test_bad_calls(fails, arguments, words) -> None:

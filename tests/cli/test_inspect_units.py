@@ -57,6 +57,7 @@ def test_units(run, network: Path, text: Path, tmp_path: Path) -> None:
         ("gates", ["--out", "g.txt"], ".png"),
         ("gates", ["--prompt", "a", "--text", "b"], "exclude each other"),
         ("gates", ["--text", "the cat sat"], "--prompt"),
+        ("units", ["--prompt", ""], "--prompt is empty; give the text"),
         ("units", ["--out", "u.png"], ".html"),
         ("units", ["--value", "reset"], "input, forget, candidate, output, c, h"),
     ],

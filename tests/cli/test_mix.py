@@ -77,6 +77,7 @@ def test_other_vocabularies_need_a_word_of_the_user_s(run, fails, folder: Path) 
     options = ["--held-out", folder / "held.txt", "--out", folder / "m.lm"]
     assert "--union-vocabulary" in fails("mix", folder / "a.lm", folder / "c.lm", *options, code=2)
     assert run("mix", folder / "a.lm", folder / "c.lm", *options, "--union-vocabulary").code == 0
+    assert "name two or more" in fails("mix", folder / "a.lm", "--weights", "1", "--out", folder / "m.lm", code=2)
     assert "is read as well" in fails("mix", folder / "a.lm", folder / "b.lm", "--weights", "1,0", "--out", folder / "a.lm", code=2)
 
 
@@ -95,7 +96,7 @@ def test_models_trained_with_one_vocabulary_can_be_mixed(run, folder: Path) -> N
 
 def test_a_given_vocabulary_excludes_a_cut(fails, folder: Path) -> None:
     options = ["--vocabulary", folder / "a.lm", "--min-count", 2, "--out", folder / "d.lm"]
-    assert "leave out min_count" in fails("train-ngram", folder / "b.txt", *options, code=2)
+    assert "--min-count has no use" in fails("train-ngram", folder / "b.txt", *options, code=2)
 
 
 def test_memory_that_is_too_little_is_told_before_work_begins(run, folder: Path) -> None:

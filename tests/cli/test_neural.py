@@ -130,11 +130,89 @@ def test_a_preset_reads_what_it_was_made_for(run, text: Path, tmp_path: Path, ty
         (["--cell", "lstn"], "--cell must be one of 'lstm', "),
         (["--preset", "zaremba"], "--preset must be one of 'zaremba-small', "),
         (["--bidirectional"], "has seen the word that it should predict"),
-        (["--optimizer", "sdg"], "must be one of 'sgd', "),
+        (["--optimizer", "sdg"], "Error: --optimizer must be one of 'sgd', "),
+        (["--optimizer", "sgd:momentum=2"], "--optimizer: momentum must be a finite number of at least 0.0 and at most 1.0, not 2."),
+        (["--optimizer", "adam:weight_decay=-1"], "--optimizer: weight_decay must be "),
+        (["--weight-decay", "-1"], "Error: --weight-decay must be a finite number of at least 0.0, not -1.0."),
+        (["--schedule", "up"], "Error: --schedule must be one of 'constant', "),
+        (["--schedule", "cosine:warm-up=3"], "--schedule: warm_up must be "),
+        (["--output", "empty"], "Error: --output must be one of full, "),
+        (["--output", "sampled:samples=-1"], "--output: samples must be an int of at least 1, not -1."),
+        (["--output", "adaptive:cutoffs=5+2"], "--output: cutoffs must be rising whole numbers"),
+        (["--output", "adaptive:cutoffs=many"], "--output: cutoffs must be rising whole numbers"),
+        (["--patience", "1"], "--patience goes by the perplexity of a valid text, and there is none; name one with --valid"),
+        (["--schedule", "plateau"], "--schedule plateau goes by the perplexity of a valid text"),
+        (["--optimizer", "asgd:patience=1"], "--optimizer asgd goes by the perplexity of a valid text"),
+        (["--freeze-vectors"], "name a file with --vectors"),
+        (["--layers", "1", "--dropout-between", "0.5"], "--dropout-between drops what one layer gives the next"),
     ],
 )
 def test_wrong_calls(fails, text: Path, tmp_path: Path, words: list[str], sentence: str) -> None:
     assert sentence in fails("train-rnn", text, "--out", tmp_path / "m.lm", *words, code=2)
+
+
+def test_a_preset_that_goes_by_validation_says_so_without_a_valid_text(run, text: Path, tmp_path: Path) -> None:
+    outcome = run("train-rnn", text, "--preset", "tied-200", "--hidden", 8, "--epochs", 1, "--lr", 0.1, "--out", tmp_path / "m.lm")
+    assert outcome.code == 0, outcome.err
+    assert "without one, --valid, the rate stays as it is" in outcome.err
+
+
+def test_a_log_where_no_folder_is(fails, text: Path, tmp_path: Path) -> None:
+    message = fails("train-rnn", text, *SMALL, "--out", tmp_path / "m.lm", "--log", tmp_path / "none" / "log.jsonl")
+    assert message.endswith("does not exist; make it, or name another place.")  # with --log, not with --out
+
+
+def test_a_training_goes_on_with_its_own_valid_text(
+    run, fails, text: Path, other_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lmkit.neural.models import RecurrentLanguageModel
+
+    words = ["train-rnn", text, "--layers", 1, *SMALL, "--checkpoint-minutes", 0, "--out", tmp_path / "m.lm", "--json"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RecurrentLanguageModel, "save", lambda self, path: (_ for _ in ()).throw(OutputError(f"{path}: the disk is full.")))
+        fails(*words, "--valid", other_text)
+    assert "the checkpoint was validated on another text" in fails(*words, "--valid", text, "--resume", code=2)
+    assert "the checkpoint had a valid text" in fails(*words, "--resume", code=2)
+    assert run(*words, "--valid", other_text, "--resume").code == 0
+
+
+def test_numbers_of_any_size_in_the_table(run, text: Path, tmp_path: Path) -> None:
+    from lmkit_cli import output
+
+    assert [output.perplexity(value) for value in (123.456, 12_345.6, 1.234e45)] == ["123.46", "12,345.60", "1.2e+45"]
+    assert [output.duration(value) for value in (3.21, 119, 150)] == ["3.2 s", "119.0 s", "2.5 min"]
+    outcome = run("train-rnn", text, "--layers", 1, *SMALL, "--lr", 1000, "--optimizer", "sgd", "--clip", 100, "--out", tmp_path / "m.lm")
+    assert outcome.code == 1
+    assert "training diverged; lower --learning-rate" in outcome.err
+    assert max(len(line) for line in outcome.out.splitlines() if line[:7].strip() in ("1.00", "2.00")) < 60
+    assert not (tmp_path / "m.lm").exists()
+
+
+def test_word_vectors_of_language_models(run, fails, trained: Path, text: Path, tmp_path: Path) -> None:
+    """A network over words has them, as one of word2vec's kind has."""
+    near = run("neighbors", "cat", "--model", trained, "--top", 3, "--json")
+    assert near.code == 0, near.err
+    assert run("convert", trained, tmp_path / "net.vectors").code == 0
+    assert run("neighbors", "cat", "--model", tmp_path / "net.vectors", "--top", 3, "--json").json["words"] == near.json["words"]
+    assert run("train-w2v", text, "--left-context", "--loss", "hs", "--dim", 12, "--min-count", 1, "--out", tmp_path / "hs.lm").code == 0
+    for vectors in (tmp_path / "hs.lm", trained):
+        outcome = run("train-rnn", text, "--layers", 1, *SMALL, "--vectors", vectors, "--freeze-vectors", "--out", tmp_path / "m.lm")
+        assert outcome.code == 0, outcome.err
+        assert "words began with the given vectors, which were not trained further" in outcome.out
+    assert run("train-rnn", text, "--unit", "char", "--layers", 1, *SMALL, "--out", tmp_path / "c.lm").code == 0
+    assert "no word vectors" in fails("neighbors", "a", "--model", tmp_path / "c.lm", code=2)
+    assert "networks over words can give their vectors" in fails("convert", trained, tmp_path / "m.arpa", code=2)
+
+
+def test_unknown_words_of_a_prompt_are_named(run, trained: Path, model: Path) -> None:
+    for words in (
+        ["generate", trained, "--prompt", "<unk> zzz the", "--max-tokens", 2],
+        ["predict", trained, "zzz the"],
+        ["predict", model, "zzz the"],
+    ):
+        assert "the model doesn't know zzz of the prompt: read as <unk>" in run(*words).err
+    assert "doesn't know" not in run("predict", trained, "<unk> the cat").err
+    assert "doesn't know" not in run("predict", trained, "zzz", "--quiet").err
 
 
 def test_nothing_to_resume(fails, text: Path, tmp_path: Path) -> None:

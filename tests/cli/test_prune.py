@@ -75,6 +75,7 @@ def test_training_drops_what_occurs_rarely(run, text: Path, tmp_path: Path) -> N
         (["--ngrams", 5], "--ngrams must be at least", 2),
         (["--size", "many"], "must be a size", 2),
         (["--counts", "1,x"], "are no counts", 2),
+        (["--counts", "0,-1"], "--counts: '0,-1' are no counts", 2),
         (["--counts", "2,1"], "must not fall", 2),
         (["--counts", "0,1"], "does not tell how often", 2),
         (["--method", "entropy", "--loss", "expected", "--ngrams", 100], "--loss is not for --method entropy", 2),

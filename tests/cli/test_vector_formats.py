@@ -82,7 +82,7 @@ def test_formats_of_the_other_kind(fails, source: Path, model: Path, tmp_path: P
     assert "--compact and --quantize pack lmkit's own files, not word2vec-binary" in fails(
         "convert", source, tmp_path / "v.bin", "--compact", code=2
     )
-    assert "is the model to read as well" in fails("convert", source, source, "--to", "glove", code=2)
+    assert "is read as well" in fails("convert", source, source, "--to", "glove", code=2)
 
 
 @pytest.mark.parametrize(

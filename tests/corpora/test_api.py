@@ -88,7 +88,7 @@ class TestLocal:
 
     def test_neither_name_nor_file(self, text: Path) -> None:
         with pytest.raises(
-            UsageError, match=r"no corpus named 'sotuu' and no file of that name \(did you mean sotu\?\); `lmkit corpus list`"
+            InputError, match=r"no corpus named 'sotuu' and no file of that name \(did you mean sotu\?\); `lmkit corpus list`"
         ):
             lmkit_corpora.load_corpus("sotuu")
 

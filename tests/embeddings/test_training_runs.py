@@ -187,6 +187,21 @@ def test_interrupt_keeps_what_was_learned(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_an_interrupt_behind_the_last_round_counts_too(tmp_path: Path) -> None:
+    whole = small().fit(topics())
+    checkpoints = Checkpoints(tmp_path / "state", resume=True)
+
+    def interrupt(report: Any) -> None:
+        if report.epoch == 2 and report.epoch_record is not None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        small().fit(topics(), checkpoints=checkpoints, report=interrupt)
+    resumed = small().fit(topics(), checkpoints=checkpoints)
+    assert resumed.history_ == whole.history_
+    assert _files(tmp_path, resumed, "resumed") == _files(tmp_path, whole, "whole")
+
+
 @pytest.mark.slow
 def test_killed_command_goes_on(tmp_path: Path) -> None:
     """kill -9 of the program; the resumed run writes the bytes of an uninterrupted one."""

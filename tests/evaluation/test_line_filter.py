@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lmkit import NgramLanguageModel, TextOptions
 from lmkit.errors import InputError, InvalidParameterError, UsageError
 from lmkit.evaluation import line_filter
-from lmkit.text.sources import bytes_source, open_source
+from lmkit.text.sources import Document, TextSource, bytes_source, open_source
 from lmkit_cli import app
 
 TRAINING = "the cat sat on the mat\nthe dog sat on the mat\nthe cat ran\na dog ran on"
@@ -106,6 +106,26 @@ def test_streams_are_kept_aside_for_the_second_pass(model, monkeypatch: pytest.M
     written: list[bytes] = []
     line_filter.filter_lines(model, open_source("-"), lambda block, mask: written.append(bytes(block.chosen(mask))), keep=4)
     assert b"".join(written) == expected
+
+
+def test_a_line_longer_than_many_blocks_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = b"a" * (1 << 14)
+    pieces = [piece] * 2000 + [b"\nb\n"]
+    monkeypatch.setattr(line_filter, "BLOCK_BYTES", len(piece))
+    blocks = list(line_filter._line_blocks(TextSource("t", [Document("t", lambda: iter(pieces))])))
+    again = list(line_filter._spooled(io.BytesIO(b"".join(pieces))))
+    assert b"".join(blocks) == b"".join(again) == b"".join(pieces)
+
+
+@given(st.text("ab\n", max_size=60).map(str.encode), st.integers(1, 9), st.integers(1, 20))
+def test_blocks_are_whole_lines(data: bytes, piece: int, block: int) -> None:
+    pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_filter, "BLOCK_BYTES", block)
+        blocks = list(line_filter._line_blocks(TextSource("t", [Document("t", lambda: iter(pieces))])))
+        again = list(line_filter._spooled(io.BytesIO(b"".join(blocks))))
+    assert b"".join(blocks) == b"".join(again) == (data if data.endswith(b"\n") or not data else data + b"\n")
+    assert all(part.endswith(b"\n") for part in [*blocks, *again])
 
 
 def test_lines_come_out_as_they_went_in(model) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lmkit.errors import InputError, InvalidParameterError
 from lmkit.neural import inspection
 from lmkit.neural.layers.dropout import Dropout
+from lmkit.neural.penalties import Penalties
 
 HIDDEN, TEXTS, STEPS = 6, 3, 4
 
@@ -60,17 +61,22 @@ def test_radius_decides_between_vanishing_and_exploding() -> None:
     assert curve.clip_factor < 1
 
 
-def test_dropout_stays_out_and_comes_back(network) -> None:
+def test_dropout_and_penalties_stay_out_and_come_back(network) -> None:
     texts = inspection.random_texts(network, TEXTS, inspection.window_length(STEPS))
     (plain,) = inspection.gradients_through_time(network, texts, "elman")
-    kept = network.architecture
-    network.architecture = dataclasses.replace(kept, dropout=Dropout(input=0.5, output=0.5))
+    kept = network.architecture, network.penalties, network.embedding.words_dropped
+    penalties = Penalties(2.0, 1.0)
+    network.architecture = dataclasses.replace(network.architecture, dropout=Dropout(input=0.5, output=0.5))
+    network.penalties, network.embedding.words_dropped = penalties, 0.5
     try:
-        (dropped,) = inspection.gradients_through_time(network, texts, "elman")
+        (found,) = inspection.gradients_through_time(network, texts, "elman")
         assert network.architecture.dropout.input == 0.5
+        assert network.penalties is penalties
+        assert network.embedding.words_dropped == 0.5
     finally:
-        network.architecture = kept
-    assert dropped.norms == pytest.approx(plain.norms, rel=1e-12)
+        network.architecture, network.penalties, network.embedding.words_dropped = kept
+    assert found.norms == pytest.approx(plain.norms, rel=1e-12)
+    assert found.gradient_norm == pytest.approx(plain.gradient_norm, rel=1e-12)
 
 
 def test_stacks_vanish_and_hold_as_the_literature_says() -> None:
@@ -105,11 +111,22 @@ def test_depth_is_the_product_of_jacobians() -> None:
     assert curve.norms[2] == pytest.approx(np.linalg.norm(slopes), rel=1e-6)
 
 
+def test_the_factor_of_a_gradient_that_float32_can_not_hold_to_its_end() -> None:
+    network = inspection.fresh_network("elman", 16, radius=0.1)
+    short, long = (
+        inspection.gradients_through_time(network, inspection.random_texts(network, 4, inspection.window_length(steps)), "")[0]
+        for steps in (15, 90)
+    )
+    assert long.norms[-1] == 0
+    assert long.factor_a_step == pytest.approx(short.factor_a_step, abs=0.02)
+
+
 def test_pictures_and_bad_input(tmp_path) -> None:
     pytest.importorskip("matplotlib")
     curves = [inspection.Curve("a", [1, 2, 4], [1.0, 10.0, 1000.0], 50.0, 0.02), inspection.Curve("b", [1, 2, 4], [1.0, 1e-9, 0.0])]
     assert curves[0].factor_a_step == pytest.approx(10.0)
-    assert curves[1].factor_a_step == 0.0
+    assert curves[1].factor_a_step == pytest.approx(1e-9)  # up to where there is something left
+    assert inspection.Curve("c", [1, 2], [1.0, 0.0]).factor_a_step == 0.0
     inspection.plot_curves(curves, tmp_path / "g.svg", title="t", distance="d")
     assert "a, clipped" in (tmp_path / "g.svg").read_text() or (tmp_path / "g.svg").stat().st_size > 5000
     with pytest.raises(InputError, match="need 12"):

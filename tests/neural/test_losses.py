@@ -12,7 +12,8 @@ from reference import neural_losses_twin as twin
 
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputRequest, Parameter
-from lmkit.neural.losses import OUTPUTS, make_output
+from lmkit.neural.losses import OUTPUTS, make_output, noise
+from lmkit.neural.losses.noise import Proposal
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed (for cross-checks only)")
 
@@ -311,6 +312,54 @@ def test_frozen_parameters_get_no_gradient(case) -> None:
     _, d_hidden = run(output, hidden, targets, weights)
     assert np.abs(d_hidden).max() > 0
     assert all((p.gradient == 0).all() for p in output.parameters)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sure", [0, 22])  # in the first sixteen samples, and behind them
+def test_blackout_of_a_sample_far_above_the_target_is_finite(sure, dtype) -> None:
+    request = OutputRequest(H, V, counts_of(V), EXCLUDED, dtype=np.dtype(dtype))
+    output = make_output("blackout", request, samples=V, proposal="uniform")
+    output.weight.value[...] = 0
+    output.bias.value[...] = 0
+    output.bias.value[sure] = 40
+    output.begin(1, 1)
+    loss, d_hidden = run(output, np.ones((1, H), dtype), np.array([7], np.int32), np.ones(1, dtype))
+    assert loss == pytest.approx(40 - math.log(1e-7), rel=1e-6)
+    assert all(np.isfinite(found).all() for found in (d_hidden, whole_gradient(output.weight), whole_gradient(output.bias)))
+
+
+def test_distinct_draws_are_the_first_of_a_sequence_of_draws() -> None:
+    for size in (1, 8, 19):
+        proposal = Proposal("test", "log-uniform", 1.0, counts_of(V), np.setdiff1d(np.arange(V), EXCLUDED))
+        drawn = proposal.draw(np.random.default_rng(3), 10_000)
+        first = np.sort(np.unique(drawn, return_index=True)[1])[:size]
+        ids, draws = proposal.draw_distinct(np.random.default_rng(3), size)
+        assert ids.tolist() == sorted(drawn[first].tolist())
+        assert draws == first[-1] + 1
+
+
+def test_distinct_draws_do_not_wait_for_words_that_hardly_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    proposal = Proposal("test", "unigram", 1.0, np.geomspace(1e9, 1, 250).astype(np.int64), np.arange(250))
+    made, draw = [], Proposal.draw
+    monkeypatch.setattr(Proposal, "draw", lambda self, random, size: made.append(size) or draw(self, random, size))
+    ids, draws = proposal.draw_distinct(np.random.default_rng(0), 200)
+    assert len({*ids.tolist()}) == 200
+    assert sum(made) <= 64 * 200
+    assert draws > 1e6
+
+
+def test_distinct_draws_beyond_patience_have_the_same_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    proposal = Proposal("test", "unigram", 1.0, np.array([40, 20, 8, 4, 2, 1]), np.arange(6))
+    found = []
+    for most in (10**9, 2, 0):
+        monkeypatch.setattr(noise, "_MOST_DRAWS", most)
+        random = np.random.default_rng(1)
+        trials = [proposal.draw_distinct(random, 4) for _ in range(6000)]
+        included = np.bincount(np.concatenate([ids for ids, _ in trials]), minlength=6) / len(trials)
+        taken = np.array([draws for _, draws in trials])
+        found.append([*included, np.log(taken).mean(), np.log(taken).std(), (np.log(taken) * [5 in ids for ids, _ in trials]).mean()])
+    np.testing.assert_allclose(found[1], found[0], atol=0.035)
+    np.testing.assert_allclose(found[2], found[0], atol=0.035)
 
 
 def test_sampling_all_words_is_the_full_softmax() -> None:

@@ -161,6 +161,30 @@ def test_damaged_files(tmp_path: Path, model: RecurrentLanguageModel) -> None:
         lmkit.load(tmp_path / "d")
 
 
+@pytest.mark.parametrize("change", [{"hidden": 3000}, {"hidden": 10**9}, {"embedding": 300_000}, {"layers": 100, "hidden": 200}], ids=str)
+def test_a_file_that_asks_for_a_network_far_larger_than_itself(tmp_path: Path, model: RecurrentLanguageModel, change: dict) -> None:
+    model.save(tmp_path / "m")
+    refuses_forged(tmp_path / "m", change)
+
+
+def refuses_forged(path: Path, change: dict) -> None:
+    """The model with another architecture in its record is refused before memory is taken for it."""
+    import tracemalloc
+
+    from lmkit._container import read_container, write_container
+
+    container = read_container(path)
+    record = {**container.metadata, "architecture": {**container.metadata["architecture"], **change}}
+    write_container(path, container.kind, record, dict(container))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match="far more weights than the file holds"):
+            lmkit.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("unit", ["characters", "bytes"])
 def test_characters_and_bytes_of_right_to_left_text(unit: str) -> None:
     verse = "بشنو این نی چون شکایت می‌کند\nاز جدایی‌ها حکایت می‌کند\n"

@@ -85,6 +85,21 @@ def test_draws_follow_the_exact_distribution(temperature) -> None:
     assert statistic < 2.5 * often.sum() + 10  # chi-square: mean n - 1; the bound is beyond its 99.9 %
 
 
+@pytest.mark.parametrize("temperature", [1e-320, 1e-30, 1e-3, 0.02])
+def test_draws_end_where_bounds_are_far_above_the_scores(temperature: float) -> None:
+    """At low temperatures hardly a proposal is taken; what is drawn is the most probable word, or one as probable."""
+    output, hidden, refused = an_output(301, 45, scale=2.0), some_hidden(1, 45), np.array([1, 0], np.int64)
+    hidden[0, 3] = 50  # bounds are 20 above
+    output.weight.value[7] = output.weight.value[8]
+    output.bias.value[[7, 8]] = 500
+    seen, rng = output.screen().look(hidden), np.random.default_rng(5)
+    found = np.bincount([seen.draw(0, temperature, refused, rng) for _ in range(200)], minlength=301)
+    assert found[7] + found[8] == 200
+    assert 60 < found[7] < 140
+    alone = seen.draw(0, temperature, np.array([1, 0, 7], np.int64), rng)
+    assert alone == 8
+
+
 def test_weights_that_have_changed_are_looked_at_anew() -> None:
     output, hidden = an_output(64, 8), some_hidden(1, 8)
     before = output.screen()

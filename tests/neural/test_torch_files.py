@@ -11,6 +11,7 @@ import pytest
 
 import lmkit
 from lmkit.errors import FormatError, InputError, MissingDependencyError, UsageError
+from lmkit.neural.architecture import Architecture
 from lmkit.neural.recipe import Recipe
 from lmkit.neural.torch_files import is_torch_file, model_of_state_dict, read_state_dict, write_state_dict
 from lmkit_cli import app
@@ -76,6 +77,50 @@ def test_too_few_words_and_no_recurrence() -> None:
         model_of_state_dict(tensors_of(), WORDS[:-1])
     with pytest.raises(FormatError, match="no recurrent layer"):
         model_of_state_dict({"out.weight": np.zeros((7, 3), np.float32)}, WORDS)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"cell": "jordan"}, "'jordan' cells"),
+        ({"cell": "gru-reset-before"}, "'gru-reset-before' cells"),
+        ({"cell": "lstm-peephole"}, "'lstm-peephole' cells"),
+        ({"cell": "qrnn"}, "'qrnn' cells"),
+        ({"output": "adaptive"}, "the output layer 'adaptive'"),
+        ({"output": {"name": "huffman"}}, "the output layer 'huffman'"),
+        ({"initial_state": "learned"}, "learned initial states"),
+        ({"layers": 2, "embedding": 4, "tied": True}, "a last layer as wide as the embedding"),
+    ],
+)
+def test_what_torch_has_no_place_for_is_not_written(tmp_path: Path, change: dict[str, Any], what: str) -> None:
+    """Read back it would be another model, or none."""
+    shape = Architecture(**{"layers": 1, "hidden": 3, **change})
+    model = lmkit.RecurrentLanguageModel(shape, Recipe(batch=2, steps=5, epochs=1), threads=1).fit("the cat sat\nthe dog ran\n" * 20)
+    with pytest.raises(UsageError, match=rf"The model has {what}.*keep to the \.lm file, a safetensors file that holds the same tensors"):
+        write_state_dict(model, tmp_path / "m.pt")
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    "change", [{"cell": "gru"}, {"output": "sampled"}, {"output": "nce"}, {"output": "blackout"}, {"tied": True}], ids=str
+)
+def test_what_is_written_is_read_back_as_the_same_model(tmp_path: Path, change: dict[str, Any]) -> None:
+    pytest.importorskip("torch")
+    shape, text = Architecture(**{"layers": 2, "hidden": 3, **change}), "the cat sat\nthe dog ran\n" * 20
+    model = lmkit.RecurrentLanguageModel(shape, Recipe(batch=2, steps=5, epochs=1), threads=1).fit(text)
+    words = write_state_dict(model, tmp_path / "m.pt")
+    again = model_of_state_dict(read_state_dict(tmp_path / "m.pt"), words)
+    assert np.array_equal(again.score(text).log_probabilities, model.score(text).log_probabilities)
+
+
+@pytest.mark.peers
+def test_a_rectified_network_is_written_with_a_word_of_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    model = lmkit.RecurrentLanguageModel(Architecture(cell="elman-relu", layers=1, hidden=3), Recipe(batch=2, steps=5, epochs=1), threads=1)
+    model.fit("the cat sat\nthe dog ran\n" * 20).save(tmp_path / "m.lm")
+    assert app.run(["convert", str(tmp_path / "m.lm"), str(tmp_path / "m.pt")]) == 0
+    assert "give torch.nn.RNN nonlinearity='relu'" in capsys.readouterr().err
 
 
 @pytest.mark.peers

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ from lmkit.neural.memory import estimate
 from lmkit.neural.models import RecurrentLanguageModel
 from lmkit.neural.optimizers import make_optimizer
 from lmkit.neural.recipe import Recipe
-from lmkit.neural.trainer import JsonLinesLog
+from lmkit.neural.trainer import JsonLinesLog, Trainer
+from lmkit.neural.workers import ThreadWorkers
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 
@@ -102,6 +104,24 @@ def test_the_rate_follows_the_length_of_a_batch(monkeypatch: pytest.MonkeyPatch)
         Recipe(random_steps=True, text="sentences")
 
 
+@pytest.mark.parametrize("steps", [10, 10_000])
+def test_stairs_change_the_rate_between_two_epochs(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where epochs have different numbers of batches of random length, or one batch."""
+    from lmkit.neural.optimizers.sgd import SGD
+
+    rates: list[float] = []
+    monkeypatch.setattr(SGD, "step", lambda self, parameters, rate, scale, workers: rates.append(rate))
+    stairs = {"name": "stairs", "hold": 2}
+    recipe = Recipe(optimizer="sgd", schedule=stairs, learning_rate=1.0, batch=2, steps=steps, random_steps=steps == 10, epochs=5)
+    model = RecurrentLanguageModel(SHAPE, recipe, threads=1, seed=3).fit(words(100))
+    source = model._make_source(TrainingText.of(as_corpus(words(100)), model.vocabulary), 1)
+    counts = [source.count(epoch) for epoch in range(5)]
+    assert len({*counts}) > 1 if steps == 10 else counts == [1] * 5
+    shares = [batch.shards[0].steps / 10 if steps == 10 else 1 for epoch in range(5) for batch in source.batches(epoch)]
+    expected = np.repeat([1, 1, 0.5, 0.25, 0.125], counts)
+    np.testing.assert_allclose(rates, expected * shares, rtol=1e-12)
+
+
 def test_averaging_begins_when_validation_gets_worse_and_the_average_is_kept() -> None:
     """NT-ASGD: at a rate that is far too large for the end, the averaged weights do better than any of plain SGD."""
     recipe = Recipe(
@@ -177,6 +197,14 @@ def test_early_stopping_and_time() -> None:
     assert model.metadata_["training"]["seconds"] < 30
 
 
+def test_time_that_ends_with_a_validation_brings_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "_is_out_of_time", lambda self: bool(self.state.history))
+    recipe = dataclasses.replace(RECIPE, validations=2, minutes=1.0)
+    model = RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(50), valid=words(20, 1))
+    assert len(model.history_) == 1
+    assert model.history_[0]["step"] == model.metadata_["training"]["steps"]
+
+
 def test_the_log_holds_steps_and_validations(tmp_path: Path) -> None:
     log = JsonLinesLog(tmp_path / "log.jsonl")
     recipe = Recipe(batch=3, steps=5, epochs=3, validations=2)
@@ -243,6 +271,13 @@ def test_divergence_stops_with_advice_and_keeps_the_checkpoint(tmp_path: Path) -
     assert [record["step"] for record in lowered.history_] == [38, 76]
 
 
+@pytest.mark.parametrize("valid", [None, words(20, 1)], ids=["no valid text", "valid text"])
+def test_a_short_training_that_ends_above_guessing_is_refused(valid: str | None) -> None:
+    recipe = Recipe(batch=3, steps=5, epochs=2, learning_rate=100, optimizer="sgd", schedule="constant")
+    with pytest.raises(DivergenceError, match=r"The loss ended at \S+ nats .* at step 76 .*: training diverged; lower --learning-rate"):
+        RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(100), valid=valid)
+
+
 def test_weights_that_give_no_loss_are_never_kept(tmp_path: Path) -> None:
     """Each update throws the weights further away; what is kept are the last ones that gave a loss and a gradient."""
     recipe = Recipe(batch=3, steps=5, epochs=4, learning_rate=3e4, optimizer="sgd", clip=None, schedule="constant")
@@ -250,7 +285,8 @@ def test_weights_that_give_no_loss_are_never_kept(tmp_path: Path) -> None:
     with pytest.raises(DivergenceError):
         RecurrentLanguageModel(shape, recipe, threads=1).fit(words(50), checkpoint=tmp_path / "c", checkpoint_minutes=0)
     calmer = dataclasses.replace(recipe, learning_rate=1e-3, clip=1.0)
-    RecurrentLanguageModel(shape, calmer, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
+    with pytest.raises(DivergenceError, match=r"The loss ended at \d+\.\d nats a token"):  # a number, though far from any use
+        RecurrentLanguageModel(shape, calmer, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
 
 
 def test_an_interrupt_waits_for_the_end_of_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +312,88 @@ def test_an_interrupt_waits_for_the_end_of_the_batch(tmp_path: Path, monkeypatch
     resumed = RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
     for name, value in weights_of(whole).items():
         assert np.array_equal(value, weights_of(resumed)[name]), name
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_interrupt_where_validation_is_due_does_not_lose_it(place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the midst and at the end of an epoch, the last one too; with what hangs on validations: best weights, rate, patience."""
+    from lmkit.neural.recurrent import RecurrentNetwork
+
+    recipe = dataclasses.replace(RECIPE, validations=2, learning_rate=0.5, schedule="plateau", patience=3)
+
+    def fit(**given: object) -> RecurrentLanguageModel:
+        return RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(50), valid=words(20, 1), **given)
+
+    whole = fit()
+    assert len(whole.history_) == 4
+    original = RecurrentNetwork.train_step
+
+    def struck(self, batch, step, workers):
+        if step + 1 == whole.history_[place]["step"]:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, batch, step, workers)
+
+    monkeypatch.setattr(RecurrentNetwork, "train_step", struck)
+    validated: list[dict] = []
+    with pytest.raises(KeyboardInterrupt):
+        fit(checkpoint=tmp_path / "c", listeners=[validated.append])
+    assert len(validated) == place  # who interrupts does not wait for it
+    monkeypatch.setattr(RecurrentNetwork, "train_step", original)
+    resumed = fit(checkpoint=tmp_path / "c", resume=True)
+    kept = ("step", "epoch", "train_perplexity", "valid_perplexity")
+    assert [[r[k] for k in kept] for r in resumed.history_] == [[r[k] for k in kept] for r in whole.history_]
+    for name, value in weights_of(whole).items():
+        assert np.array_equal(value, weights_of(resumed)[name]), name
+
+
+def test_an_interrupt_in_the_last_validation_counts_too(tmp_path: Path) -> None:
+    def interrupt_last(record: dict) -> None:
+        if record["epoch"] == RECIPE.epochs:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "c", listeners=[interrupt_last])
+    resumed = RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "c", resume=True)
+    whole = RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50))
+    assert len(resumed.history_) == len(whole.history_)
+    for name, value in weights_of(whole).items():
+        assert np.array_equal(value, weights_of(resumed)[name]), name
+
+
+def test_a_resumed_training_logs_the_losses_of_a_whole_one(tmp_path: Path) -> None:
+    """The batch that a checkpoint was written in is read again, and counted once."""
+    recipe = dataclasses.replace(RECIPE, epochs=3)
+    losses: list[tuple[int, float]] = []
+
+    def fail(record: dict) -> None:
+        raise RuntimeError
+
+    def note(record: dict) -> None:
+        if record["event"] == "step":
+            losses.append((record["step"], record["loss"]))
+
+    RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(80), listeners=[note])
+    whole, losses[:] = [*losses], []
+    given = {"checkpoint": tmp_path / "c", "checkpoint_minutes": 0}
+    with pytest.raises(RuntimeError):
+        RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(80), listeners=[lambda r: r["event"] == "step" and fail(r)], **given)
+    RecurrentLanguageModel(SHAPE, recipe, threads=1).fit(words(80), listeners=[note], resume=True, **given)
+    assert losses == whole
+    assert [step for step, _ in losses] == [50]
+
+
+def test_workers_that_overlap_leave_blas_as_it_was() -> None:
+    import threadpoolctl
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        first, second = ThreadWorkers(1).__enter__(), ThreadWorkers(1).__enter__()
+        first.__exit__()
+        assert threads() == {1}
+        second.__exit__()
+        assert threads() == {2}
 
 
 def test_texts_that_hold_nothing_to_learn() -> None:
@@ -309,6 +427,30 @@ def test_checkpoints_of_other_trainings(tmp_path: Path) -> None:
         RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), checkpoint=tmp_path / "d", resume=True)
 
 
+def test_a_training_goes_on_with_the_same_valid_text_alone(tmp_path: Path) -> None:
+    """Perplexities of two texts don't compare. Checkpoints that were written before this was kept are taken."""
+    from lmkit._container import read_container, write_container
+
+    def fit(valid: str | None, checkpoint: Path, **given: Any) -> None:
+        RecurrentLanguageModel(SHAPE, RECIPE, threads=1).fit(words(50), valid=valid, checkpoint=checkpoint, **given)
+
+    for name, valid in (("with", words(9, 1)), ("without", None)):
+        with pytest.raises(KeyboardInterrupt):
+            fit(valid, tmp_path / name, listeners=[interrupt])
+    for name, valid, message in (
+        ("with", words(9, 2), "was validated on another text"),
+        ("with", None, "had a valid text"),
+        ("without", words(9, 1), "had no valid text"),
+    ):
+        with pytest.raises(UsageError, match=f"the checkpoint {message}. Resume with the same texts"):
+            fit(valid, tmp_path / name, resume=True)
+    fit(words(9, 1), tmp_path / "with", resume=True)
+    old = read_container(tmp_path / "with")
+    identity = {key: value for key, value in old.metadata["identity"].items() if key != "valid"}
+    write_container(tmp_path / "old", old.kind, {**old.metadata, "identity": identity}, dict(old))
+    fit(words(9, 1), tmp_path / "old", resume=True)
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
 def test_learning_rates_that_are_none(rate: float) -> None:
     with pytest.raises(InvalidParameterError, match="'learning_rate' parameter of Recipe must be a finite number above 0"):
@@ -321,7 +463,7 @@ def test_recipes_and_shapes_that_are_none() -> None:
             Recipe(**given)
     with pytest.raises(InvalidParameterError, match="Got embedding 3, hidden 4"):
         Architecture(hidden=4, embedding=3, tied=True, layers=1)
-    with pytest.raises(InvalidParameterError, match="'output' parameter of an architecture must be one of full"):
+    with pytest.raises(InvalidParameterError, match="'output' parameter of Architecture must be one of full"):
         Architecture(output="empty")
     with pytest.raises(InvalidParameterError, match="has no option 'colour'"):
         RecurrentLanguageModel(Architecture(output={"name": "full", "colour": 1}), RECIPE).fit(words(50))

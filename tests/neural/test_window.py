@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from neural.test_recurrent_models import refuses_forged
 from neural.test_trainer import words
 
 import lmkit
@@ -104,6 +105,13 @@ def test_it_learns_scores_and_is_kept(tmp_path: Path, combine: str) -> None:
     assert np.array_equal(loaded.score(words(5, 2)).log_probabilities, model.score(words(5, 2)).log_probabilities)
     assert np.array_equal(model.score(words(5, 2), threads=1).log_probabilities, model.score(words(5, 2), threads=2).log_probabilities)
     assert loaded.generate("a b", rng=1) == model.generate("a b", rng=1)
+
+
+@pytest.mark.parametrize("change", [{"hidden": 1_000_000}, {"window": 10**9}], ids=str)
+def test_a_file_that_asks_for_a_network_far_larger_than_itself(tmp_path: Path, change: dict) -> None:
+    shape = WindowArchitecture(window=2, hidden=4, embedding=3)
+    WindowLanguageModel(shape, Recipe(batch=5, steps=8, epochs=1), threads=1).fit(words(30)).save(tmp_path / "m")
+    refuses_forged(tmp_path / "m", change)
 
 
 def test_shapes_that_are_none() -> None:

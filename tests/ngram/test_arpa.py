@@ -145,12 +145,13 @@ DAMAGES = [
     (lambda t: t.replace("-0.25\ta", "nan\ta"), r"line 9: NaN"),
     (lambda t: t.replace("-0.25\ta", "0.25\ta"), r"line 9: a log10 probability above 0"),
     (lambda t: t.replace("-0.25\ta", "-0.x5\ta"), r"line 9: a number was expected"),
+    (lambda t: t.replace("-0.25\ta", "-ifoo\ta"), r"line 9: a number was expected"),
     (lambda t: t.replace("-0.125", "inf"), r"line 9: NaN or plus infinity"),
     (lambda t: t.replace("<s> a", "<s>"), r"line 12: expected a probability, 2 words"),
     (lambda t: t.replace("<s> a", "<s> b"), r"line 12: the word 'b' is not among the 1-grams"),
     (lambda t: t.replace("-0.2\ta </s>", "-0.2\t<s> a"), r"line 13: this 2-gram stands there twice"),
     (lambda t: t.replace("-0.25\ta", "-0.25\t</s>"), r"line 9: </s> stands there twice"),
-    (lambda t: t.replace("-1.5\t<unk>", "-0.25\ta"), r"the 1-gram 'a' stands there twice"),
+    (lambda t: t.replace("-1.5\t<unk>", "-0.25\ta"), r"line 9: the 1-gram 'a' stands there twice"),
     (lambda t: t.replace("\\data\\", "\\dta\\"), r"neither a model written by lmkit nor an ARPA file"),
 ]
 
@@ -272,7 +273,8 @@ def test_numbers_survive_writing_and_reading(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["-1.5", "-0", "0", "-12", "-1e-3", "-1E-3", "+0.0", "-.5", "-5.", "-123456789012345678901e-20", "-1e-400"]
+    "text",
+    ["-1.5", "-0", "0", "-12", "-1e-3", "-1E-3", "+0.0", "-.5", "-5.", "-123456789012345678901e-20", "-1e-400", "-inf", "Inf", "+INFINITY"],
 )
 def test_read_number_agrees_with_python(text: str) -> None:
     raw = np.frombuffer(text.encode(), np.uint8)
@@ -280,7 +282,13 @@ def test_read_number_agrees_with_python(text: str) -> None:
     assert (status, value) == (_kernels_arpa_read.OK, pytest.approx(float(text), rel=1e-12))
 
 
-@pytest.mark.parametrize("text", ["", "-", ".", "1.2.3", "1e", "x", "--1", "1 2", "0x10"])
+@pytest.mark.parametrize("text", ["", "-", ".", "1.2.3", "1e", "x", "--1", "1 2", "0x10", "-ifoo", "i", "-infin", "n", "nano", "-n1"])
 def test_read_number_refuses_what_is_none(text: str) -> None:
     raw = np.frombuffer(text.encode(), np.uint8)
-    assert _kernels_arpa_read.read_number(raw, 0, len(raw))[1] != _kernels_arpa_read.OK
+    assert _kernels_arpa_read.read_number(raw, 0, len(raw))[1] == _kernels_arpa_read.BAD_NUMBER
+
+
+@pytest.mark.parametrize("text", ["nan", "-NaN", "+NAN"])
+def test_read_number_knows_nan(text: str) -> None:
+    raw = np.frombuffer(text.encode(), np.uint8)
+    assert _kernels_arpa_read.read_number(raw, 0, len(raw))[1] == _kernels_arpa_read.NOT_A_NUMBER

@@ -125,6 +125,10 @@ def test_tables_that_don_t_go_together_are_refused() -> None:
 def test_counts_with_gaps_make_no_model() -> None:
     with pytest.raises(UsageError, match="of an n-gram and has no count itself"):
         trie_of(CountTable(*_without(table_of(A), 2)))
+    with pytest.raises(UsageError, match="of an n-gram and has no count itself"):
+        trie_of(CountTable(*_without(table_of(A), 1)))
+    with pytest.raises(UsageError, match="no word but <s>"):
+        trie_of(table_of([["a"]], 1).like(["<s>"]))
     with pytest.raises(UsageError, match="no n-grams of 1 words"):
         trie_of(CountTable.from_corpus(as_corpus(A, TextOptions()), 3, orders=[3]))
 
@@ -137,6 +141,35 @@ def _without(table: CountTable, order: int) -> tuple:
     return table.vocabulary, rows, counts, table.tokens
 
 
+@pytest.mark.parametrize("smoothing", ["absolute-discounting", "kneser-ney", "jelinek-mercer", "maximum-likelihood"])
+@pytest.mark.parametrize("name", ["c.txt", "c.npz"])
+def test_what_was_counted_0_times_was_never_seen(tmp_path: Path, name: str, smoothing: str) -> None:
+    """Two n-grams of a context that was never seen, one after a context that was, a word, and all n-grams of an order."""
+    sound = table_of([*A, ["unseen"]])
+    (tmp_path / "sound.txt").write_bytes(b"".join(bytes(block) for block in sound.lines()))
+    lines = [line for line in (tmp_path / "sound.txt").read_text().splitlines() if "unseen" not in line]
+    (tmp_path / "c.txt").write_text("\n".join([*lines, "unseen\t0", "unseen w1\t0", "unseen w2\t0", "w1 unseen\t0", "w1 w1 w1 w1\t0"]))
+    if name == "c.npz":
+        ids = [[sound.vocabulary.id(word) for word in words.split()] for words in ("unseen w1", "unseen w2", "w1 unseen")]
+        kept = {n: ~(own == sound.vocabulary.id("unseen")).any(axis=1) for n, own in sound.rows.items()}
+        rows = {n: own[kept[n]] for n, own in sound.rows.items()}
+        counts = {n: own[kept[n]] for n, own in sound.counts.items()}
+        rows[1], rows[2] = np.append(rows[1], [[sound.vocabulary.id("unseen")]], axis=0), np.append(rows[2], ids, axis=0)
+        counts[1], counts[2] = np.append(counts[1], 0), np.append(counts[2], [0] * 3)
+        rows[4], counts[4] = np.full((1, 4), sound.vocabulary.id("w1")), np.zeros(1, np.int64)
+        CountTable(sound.vocabulary, rows, counts, sound.tokens).write(tmp_path / name)
+    table = read_counts(tmp_path / name)
+    assert len(table.notes) == 1
+    assert "a count of 0 were left out (5)" in table.notes[0]
+    assert by_words(table) == {tuple(line.split("\t")[0].split()): int(line.split("\t")[1]) for line in lines}
+    assert merge_counts([table, table]).notes == table.notes * 2
+    model = NgramLanguageModel(order=3, smoothing=smoothing).fit_counts(trie_of(table), table.vocabulary)
+    assert "unseen" in model.vocabulary
+    for context in (["unseen"], ["w1"], ["w1", "w1"]):
+        probabilities = np.exp(model.log_probs(model.advance(model.initial_state(), [model.vocabulary.id(word) for word in context])))
+        assert np.isfinite(probabilities).all()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -145,6 +178,7 @@ def _without(table: CountTable, order: int) -> tuple:
         ("the\tnan\n", "line 1"),
         ("\t4\n", "line 1"),
         ("", "holds no counts"),
+        ("a\t0\na b\t0\n", "holds no counts but 0"),
         ("a b\t1\na b\t2\n", "n-gram of 2 words on two lines"),
     ],
 )
@@ -206,3 +240,11 @@ def test_wrong_calls_end_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     assert run(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_commands_tell_of_counts_of_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.txt").write_text("<s>\t2\na\t2\nb\t0\n</s>\t2\n<s> a\t2\na b\t0\na </s>\t2\n")
+    assert run(["train-ngram", "--counts", str(tmp_path / "c.txt"), "--smoothing", "witten-bell", "--out", str(tmp_path / "m.lm")]) == 0
+    assert "count of 0 were left out (2)" in capsys.readouterr().err
+    assert run(["merge-counts", str(tmp_path / "c.txt"), str(tmp_path / "c.txt"), "--out", str(tmp_path / "m.npz")]) == 0
+    assert "count of 0 were left out (2)" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from reference.ngram_twin import raw_counts
 from typer.testing import CliRunner
 
 from lmkit import TextOptions
-from lmkit.errors import FormatError, InputError, InvalidParameterError
+from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
 from lmkit.ngram.count_table import CountTable, vocabulary_growth
 from lmkit.text.encoding import as_corpus
 from lmkit_cli.app import app
@@ -53,6 +53,18 @@ def test_filters_sorts_and_tops() -> None:
     assert by_words[0] == "<s> a"
     assert TABLE.counts_of_counts(2, 4).tolist() == [0, 8, 0, 2, 0]  # bc c</s> bd d</s> <s>b ba a</s> b</s>
     assert TABLE.sorted("none") is TABLE
+
+
+def test_fractions_have_no_counts_of_counts(tmp_path: Path) -> None:
+    from lmkit.ngram.count_files import merge_counts
+    from lmkit.ngram.count_plots import counts_of_counts_plot
+
+    merged = merge_counts([TABLE, TABLE], [0.5, 1])
+    with pytest.raises(UsageError, match="2-grams have fractional counts"):
+        merged.counts_of_counts(2)
+    pytest.importorskip("matplotlib")
+    with pytest.raises(UsageError, match="1-grams have fractional counts"):
+        counts_of_counts_plot(merged, tmp_path / "p.png")
 
 
 def test_patterns() -> None:

@@ -156,6 +156,7 @@ def test_too_little_memory_is_refused(tmp_path: Path) -> None:
 def test_sizes() -> None:
     sizes = [_memory.parse_size("X", "memory", value) for value in (5, "5", "2K", "1.5 MB", "2GiB", "3t")]
     assert sizes == [5, 5, 2048, 3 << 19, 2 << 30, 3 << 40]
+    assert [_memory.bytes_of(text) for text in ("0", "8Gi", "1.5 MB", "50%", "", "M")] == [0, 8 << 30, 3 << 19, None, None, None]
     assert _memory.parse_size("X", "memory", "50%") == _memory.machine_memory() // 2
     assert [_memory.show_size(size) for size in (10, 2048, 3 << 19, 2 << 30)] == ["10 bytes", "2.0 KB", "1.5 MB", "2.0 GB"]
 

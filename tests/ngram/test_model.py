@@ -180,6 +180,7 @@ def test_saved_files_open_in_the_safetensors_library(tmp_path: Path) -> None:
 def test_next_words_are_the_distribution_s_top() -> None:
     model = NgramLanguageModel(order=3).fit(TEXTS["many words"])
     rows = model.next_words("w1 w2", top=7)
+    assert model.next_words(["w1", "w2"], top=7) == rows
     state = model.initial_state()
     for token_id in model.vocabulary.lookup(["w1", "w2"]):
         state = model.advance(state, [token_id])

@@ -27,6 +27,7 @@ from lmkit.ngram.smoothing import (
     Smoothing,
     StupidBackOff,
     WittenBell,
+    jelinek_mercer,
 )
 from lmkit.text.encoding import as_corpus
 from lmkit.text.vocabulary import Vocabulary
@@ -222,6 +223,20 @@ def with_discounts(method: type, interpolated: bool, rows: np.ndarray, sentences
     return model
 
 
+def test_jelinek_mercer_learns_from_evenly_spaced_events_as_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events behind <s> are sampled less thinly than the rest; counted alike they made the perplexity 0.7 % worse, now it is 0.2 %."""
+    import lmkit_corpora
+
+    train, valid = (lmkit_corpora.load_corpus("sotu", split=split) for split in ("train", "valid"))
+
+    def perplexity() -> float:
+        return float(NgramLanguageModel(order=4, smoothing=JelinekMercer()).fit(train).perplexity(valid))
+
+    expected = perplexity()
+    monkeypatch.setattr(jelinek_mercer, "_MOST_EVENTS", 1 << 16)
+    assert perplexity() == pytest.approx(expected, rel=0.004)
+
+
 def test_stupid_back_off_pays_alpha_for_every_order_that_misses() -> None:
     model = fitted(StupidBackOff(), 3, ["a b c", "a b d", "c b"])
     # tokens a a b b b c c d </s> x 3: 11.  "b c" 1 of b's three followers (c, d, </s>); "a b c" 1 of 2; d c unseen, c 2 of 11
@@ -271,6 +286,12 @@ def test_good_turing_ratios_by_hand() -> None:
     np.testing.assert_allclose(discounts, [0, 0.5, 1.25, 0])
     assert note is not None
     assert "up to 2 in place of 5" in note
+    # n1 = 10, n2 = 6, n3 = 10: d1 of k = 2 is (1.2 - 3) / (1 - 3) = 0.9 and d2 (2.5 - 3) / (1 - 3) = 0.25, yet Good and Turing raise both
+    # counts; of k = 1, common = 2 x 6/10 = 1.2 too
+    discounts, note = good_turing_discounts(np.repeat([1, 2, 3], [10, 6, 10]), 2, 2)
+    assert note is not None
+    assert "absolute discount" in note
+    assert len(set(discounts[1:])) == 1
     discounts, note = good_turing_discounts(np.full(7, 3), 2, 5)
     np.testing.assert_allclose(discounts, [0, 0.75])
     assert note is not None
@@ -379,6 +400,9 @@ def test_wrong_parameters_are_told_in_one_sentence() -> None:
         NgramLanguageModel(smoothing="witten-bell").fit("a b", held_out="a")
     with pytest.raises(InputError):
         NgramLanguageModel(smoothing="jelinek-mercer").fit("a b", held_out=[])
+    for held_out, told in (("a b", True), ("b a", False)):
+        notes = NgramLanguageModel(order=2, smoothing="jelinek-mercer").fit("a b", held_out=held_out).notes_
+        assert any("is the training text itself" in note for note in notes) == told
 
 
 def test_stupid_back_off_says_what_it_pays() -> None:

@@ -187,7 +187,7 @@ class KatzTwin(WittenBellTwin):
     def good_turing(self, n):
         """{r: d(r)} by the equation of Katz, with the highest k that gives ratios between 0 and 1; or None."""
         for k in range(self.k, 0, -1):
-            if all(n[r] for r in range(1, k + 1)) and n[1] != (k + 1) * n[k + 1]:
+            if all(n[r] for r in range(1, k + 1)) and n[1] > (k + 1) * n[k + 1]:
                 common = (k + 1) * n[k + 1] / n[1]
                 ratios = {r: ((r + 1) * n[r + 1] / n[r] / r - common) / (1 - common) for r in range(1, k + 1)}
                 if all(0 < ratio < 1 for ratio in ratios.values()):

@@ -251,6 +251,11 @@ def test_prompts_are_read_as_text_is() -> None:
     assert encode_prompt("a b ", TextOptions(tokenizer="characters")) == ["a", "<U+0020>", "b", "<U+0020>"]
     assert encode_prompt("\u00e9", TextOptions(tokenizer="bytes")) == ["<0xC3>", "<0xA9>"]
     assert encode_prompt("") == []
+    assert encode_prompt(["The", "<s>", "7"], TextOptions(lowercase=True, fold_numbers=True)) == ["the", "N"]
+    assert encode_prompt(("a", " "), TextOptions(tokenizer="characters")) == ["a", "<U+0020>"]
+    for wrong in (["the cat"], [""], [3], 3, b"the"):
+        with pytest.raises(UsageError):
+            encode_prompt(wrong)  # type: ignore[arg-type]
 
 
 def test_ids_in_another_vocabulary() -> None:

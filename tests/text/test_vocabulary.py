@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 
 import numpy as np
@@ -179,11 +178,9 @@ def test_doubles_in_a_file_are_noticed_at_the_first_look_up() -> None:
         vocabulary.id("cd")
 
 
-def test_a_large_vocabulary_loads_in_milliseconds() -> None:
-    tensors = Vocabulary.from_tokens(f"token{i}" for i in range(300_000)).to_tensors()
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        Vocabulary.from_tensors(tensors)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.05
+def test_a_vocabulary_is_loaded_without_a_copy_or_a_table() -> None:
+    tensors = Vocabulary.from_tokens(f"token{i}" for i in range(300)).to_tensors()
+    loaded = Vocabulary.from_tensors(tensors)
+    assert np.shares_memory(loaded.blob, tensors["vocabulary.bytes"])
+    assert np.shares_memory(loaded.offsets, tensors["vocabulary.offsets"])
+    assert "_table" not in vars(loaded)  # made at the first look-up

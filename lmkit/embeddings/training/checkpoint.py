@@ -15,6 +15,8 @@ from lmkit.embeddings.training.trainer import State, Trainer
 from lmkit.errors import FormatError, InvalidParameterError, UsageError
 
 KIND = "embedding-checkpoint"
+_LATER = ("estimator", "held_out", "patience")
+"""Parts of an identity that checkpoints of earlier versions lack; these are not asked for them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,7 @@ def keep_checkpoints(trainer: Trainer, checkpoints: Checkpoints | None, identity
 
     Parameters
     ----------
-    identity : JSON-able; what must be equal for a training to go on.
+    identity : JSON-able; what must be equal for a training to go on, beside its held-out text and patience.
 
     Raises
     ------
@@ -53,6 +55,12 @@ def keep_checkpoints(trainer: Trainer, checkpoints: Checkpoints | None, identity
     if checkpoints is None:
         return
     path = Path(checkpoints.path)
+    held_out = trainer.options.held_out
+    identity = {
+        **identity,
+        "held_out": None if held_out is None else {"sha256": held_out.corpus.sha256, "tokens": len(held_out.corpus)},
+        "patience": trainer.options.patience,
+    }
     if checkpoints.resume and path.exists():
         trainer.state, trainer.best = read_checkpoint(path, identity, trainer.parameters)
     trainer.options.checkpoint = lambda *stored: write_checkpoint(path, identity, *stored)
@@ -132,6 +140,8 @@ def _fill(stored: np.ndarray, target: np.ndarray, path: str | os.PathLike[str]) 
 
 
 def _check_identity(path: Path, stored: Any, wanted: dict[str, Any]) -> None:
+    if isinstance(stored, dict):
+        stored = {**{name: wanted.get(name) for name in _LATER}, **stored}
     flat_stored, flat_wanted = dict(_flat(stored)), dict(_flat(wanted))
     for name in sorted(flat_stored.keys() | flat_wanted.keys()):
         if flat_stored.get(name) != flat_wanted.get(name):

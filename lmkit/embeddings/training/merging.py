@@ -25,6 +25,7 @@ Memory: threads + 1 times the model; with one thread only the model itself.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from lmkit._blas import one_blas_thread
 from lmkit.embeddings.training import _kernels_merge as kernels
 from lmkit.embeddings.training.objective import Objective, Parameters, aligned_zeros
 
@@ -122,7 +124,7 @@ class Replicas:
         self.plan = Plan.of(threads, tokens)
         self._parameters = parameters
         self._pool = ThreadPoolExecutor(min(threads, workers))
-        self._limits: Any = None
+        self._limit = contextlib.ExitStack()
         self._matrices = (parameters.input, parameters.output)
         self._copies: list[np.ndarray] = []
         self._anew = True
@@ -138,17 +140,12 @@ class Replicas:
 
     def __enter__(self) -> Replicas:
         if self.threads > 1:
-            import threadpoolctl
-
-            # for products of 100 x 100 numbers the cores would mostly wait for each other
-            self._limits = threadpoolctl.threadpool_limits(1, user_api="blas")
+            self._limit.enter_context(one_blas_thread())  # for products of 100 x 100 numbers the cores would mostly wait for each other
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown(wait=True)
-        if self._limits is not None:
-            self._limits.restore_original_limits()
-            self._limits = None
+        self._limit.close()
 
     def of_thread(self, thread: int) -> Parameters:
         """The copy of a thread; with one thread the model itself."""

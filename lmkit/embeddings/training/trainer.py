@@ -156,6 +156,9 @@ class Trainer:
             scratch = [self.objective.scratch() for _ in range(settings.threads)]
             while self.state.epoch < self.passes.count and not self._is_patience_over():
                 self._train_epoch(replicas, scratch)
+            if self._interrupts.came:  # behind the last round
+                self._store()
+                raise KeyboardInterrupt
         if self.best is not None and self.state.best < self.state.history[-1]["held_out_loss"]:
             self.parameters.assign(self.best)
 

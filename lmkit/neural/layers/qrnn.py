@@ -16,7 +16,8 @@ class QRNN(RecurrentLayer):
     """z = tanh(...), f, o = sigmoid(...) of W x_t + V x_(t-1) + b, c_t = f c_(t-1) + (1 - f) z, h_t = o c_t: "fo-pooling", equation 4.
 
     The convolutions look at two inputs, as the paper's language models do. All products of a batch are done at once; what follows step by
-    step goes unit by unit. Carried are c and V x_t, which the next step adds to its own. `weight_ih` (6H, D) is W on top of V.
+    step goes unit by unit. Carried are c and V x_t, which the next step adds to its own. In training, the V x that the first step of a
+    batch adds comes of the weights before the last update, as all carried states do. `weight_ih` (6H, D) is W on top of V.
 
     What is dropped of the recurrence is zoneout (section 2.1): with this probability f is 1, so a unit keeps its cell. Nothing is scaled.
     """

@@ -40,6 +40,7 @@ from lmkit.numeric._kernels_simd import (
 )
 
 _IMPOSSIBLE = -3.0e38
+_LEAST = 1.0e-7  # 1 - p of a sample is taken to be at least so much, so that losses and gradients stay finite
 # log(1 + t) / t on [0, 1]: interpolated at Chebyshev's points, 1.6e-7 relative in float32
 _LOG1P = (
     0.999999995, -0.499998926, 0.333297105, -0.249516163, 0.196632743,
@@ -113,13 +114,13 @@ def _logistic_row_float64(row, offsets, copies, weight, sums):
 
 @kernel
 def _odds_row_float32(row, size, factor):
-    """For p = factor * row: the sum of p / (1 - p), and the product of 1 - p. All p below 1."""
+    """For p = factor * row: the sum of p / (1 - p), and the product of 1 - p."""
     whole = size - size % 16
     factors, one = splat16(factor), splat16(1.0)
     odds, rest = zeros16(), splat16(1.0)
     for i in range(0, whole, 16):
         p = mul16(load16(row, i), factors)
-        left = max16(sub16(one, p), splat16(1.0e-7))
+        left = max16(sub16(one, p), splat16(_LEAST))
         odds = add16(odds, div16(p, left))
         rest = mul16(rest, left)
     lanes = np.empty(16, np.float32)
@@ -129,8 +130,9 @@ def _odds_row_float32(row, size, factor):
         product *= lanes[i]
     for i in range(whole, size):
         p = np.float64(row[i]) * factor
-        product *= 1.0 - p
-        total += p / (1.0 - p)
+        left = max(1.0 - p, _LEAST)
+        product *= left
+        total += p / left
     return total, product
 
 
@@ -139,8 +141,9 @@ def _odds_row_float64(row, size, factor):
     product, total = 1.0, 0.0
     for i in range(size):
         p = row[i] * factor
-        product *= 1.0 - p
-        total += p / (1.0 - p)
+        left = max(1.0 - p, _LEAST)
+        product *= left
+        total += p / left
     return total, product
 
 
@@ -151,12 +154,12 @@ def _blackout_row_float32(row, size, factor, odds, weight, sums):
     factors, one, weights, share = splat16(factor), splat16(1.0), splat16(weight), splat16(1.0 - odds)
     for i in range(0, whole, 16):
         p = mul16(load16(row, i), factors)
-        d = mul16(weights, fma16(p, share, div16(p, max16(sub16(one, p), splat16(1.0e-7)))))
+        d = mul16(weights, fma16(p, share, div16(p, max16(sub16(one, p), splat16(_LEAST)))))
         store16(row, i, d)
         store16(sums, i, add16(load16(sums, i), d))
     for i in range(whole, size):
         p = np.float64(row[i]) * factor
-        row[i] = np.float32(weight * (p * (1.0 - odds) + p / (1.0 - p)))
+        row[i] = np.float32(weight * (p * (1.0 - odds) + p / max(1.0 - p, _LEAST)))
         sums[i] += row[i]
 
 
@@ -164,7 +167,7 @@ def _blackout_row_float32(row, size, factor, odds, weight, sums):
 def _blackout_row_float64(row, size, factor, odds, weight, sums):
     for i in range(size):
         p = row[i] * factor
-        row[i] = weight * (p * (1.0 - odds) + p / (1.0 - p))
+        row[i] = weight * (p * (1.0 - odds) + p / max(1.0 - p, _LEAST))
         sums[i] += row[i]
 
 

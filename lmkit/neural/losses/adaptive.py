@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -220,8 +222,8 @@ def cheapest_cutoffs(shares: np.ndarray, hidden_size: int, division: float = 4.0
     return chosen
 
 
-def _checked_cutoffs(cutoffs: Sequence[int], size: int) -> tuple[int, ...]:
-    numbers = tuple(int(c) for c in cutoffs)
+def _checked_cutoffs(cutoffs: Sequence[Any], size: int) -> tuple[int, ...]:
+    numbers = tuple(int(float(c)) if isinstance(c, Real) and math.isfinite(c) else 0 for c in cutoffs)
     rising = all(a < b for a, b in itertools.pairwise(numbers))
     if not numbers or not rising or numbers[0] < 1 or numbers[-1] >= size or any(c != n for c, n in zip(cutoffs, numbers, strict=True)):
         raise InvalidParameterError(

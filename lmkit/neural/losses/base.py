@@ -12,6 +12,7 @@ import numpy as np
 
 from lmkit.errors import InvalidParameterError
 from lmkit.neural.interfaces import OutputRequest, Parameter, Workers
+from lmkit.neural.layers.initial import uniform
 from lmkit.neural.packed import room_in
 from lmkit.numeric import _kernels_gemm as gemm
 
@@ -36,7 +37,7 @@ class BaseOutput(abc.ABC):
         self.dtype = np.dtype(request.dtype)
         self.hidden_size, self.vocabulary_size = request.hidden_size, request.vocabulary_size
         self.parameters: list[Parameter] = []
-        self._random = np.random.default_rng([request.seed, 0x6F7574])
+        self._random = request.draws or np.random.default_rng([request.seed, 0x6F7574])
         self.counts = np.asarray(request.counts, np.int64)
         if self.counts.shape != (self.vocabulary_size,):
             raise InvalidParameterError(
@@ -66,8 +67,7 @@ class BaseOutput(abc.ABC):
             )
 
     def _uniform(self, name: str, rows: int, columns: int) -> Parameter:
-        scale = self.request.scale
-        return Parameter.of(name, self._random.uniform(-scale, scale, (rows, columns)).astype(self.dtype))
+        return Parameter.of(name, uniform(self._random, (rows, columns), self.request.scale, self.dtype))
 
     def _log_unigram(self) -> np.ndarray:
         """float64 (V,): log of the share of each id in the training text, one occurrence added so that none is impossible; the start of

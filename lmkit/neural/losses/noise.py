@@ -7,6 +7,7 @@ import numpy as np
 from lmkit._validation import check_choice, check_float
 
 PROPOSALS = ("log-uniform", "unigram", "uniform")
+_MOST_DRAWS = 64  # for each distinct id that is wanted; what is missing then is so rare that drawing would take too long
 
 
 class Proposal:
@@ -56,13 +57,29 @@ class Proposal:
         """
         if size >= len(self._predicted):
             return self._predicted.copy(), np.inf
-        drawn = np.empty(0, np.int64)
-        while True:
-            drawn = np.concatenate([drawn, self.draw(random, 2 * size)])
+        found, draws = np.empty(0, np.int64), 0
+        is_new = self.probabilities > 0
+        while draws < _MOST_DRAWS * size:
+            drawn = self.draw(random, max(2 * size, draws))
             ids, first = np.unique(drawn, return_index=True)
-            if len(ids) >= size:
-                order = np.argsort(first)[:size]
-                return np.sort(ids[order]), float(first[order[-1]] + 1)
+            first = np.sort(first[is_new[ids]])[: size - len(found)]
+            found = np.concatenate([found, drawn[first]])
+            if len(found) == size:
+                return np.sort(found), float(draws + first[-1] + 1)
+            is_new[drawn[first]] = False
+            draws += len(drawn)
+        rest, waited = self._first_of_others(random, np.flatnonzero(is_new), size - len(found))
+        return np.sort(np.concatenate([found, rest])), draws + waited
+
+    def _first_of_others(self, random: np.random.Generator, ids: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+        """The first `size` of these ids to come, and the number of draws until then, distributed as if drawn one after the other.
+
+        The order in which ids first come is that of exponential times with their probabilities as rates. The draws from one to the next are
+        geometrically distributed, with what probability is left.
+        """
+        ids = ids[np.argsort(random.standard_exponential(len(ids)) / self.probabilities[ids])]
+        left = np.cumsum(self.probabilities[ids][::-1])[::-1]
+        return ids[:size], float(random.geometric(np.minimum(left[:size], 1.0)).sum())
 
     def log_inclusion(self, ids: np.ndarray, draws: float) -> np.ndarray:
         """float64: log of the probability that each id is among the distinct ones after so many draws; 0 after infinitely many."""

@@ -3,8 +3,9 @@
 Writing needs one word a step, and reading all output vectors for it costs most of the step's memory traffic. Here each row of weights is
 also kept in 8 bits a number, as scale times code, with the length of what that misses: by Cauchy and Schwarz a bound on every score, and
 no guess. The most probable words are those whose upper bound reaches the k-th highest lower bound, scored exactly; a draw proposes words
-by their upper bounds and rejects as much as the bounds were too high (von Neumann 1951). So the words chosen are those of the exact
-scores: the same ones for argmax and top-k, the same distribution for draws.
+by their upper bounds and rejects as much as the bounds were too high (von Neumann 1951), or scores all words where that is nearly always,
+as at low temperatures. So the words chosen are those of the exact scores: the same ones for argmax and top-k, the same distribution for
+draws.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 
 from lmkit.neural.losses import _kernels_screen as kernels
 
-_TRIALS = 16
+_TRIALS = 16  # with one look at all bounds
+_LOOKS = 4  # before all words are scored exactly
+_COLDEST = 1e-30  # temperature; below, float32 does not hold its inverse
 
 
 class Screen:
@@ -103,7 +106,7 @@ class Screened:
     def draw(self, row: int, temperature: float, refused: np.ndarray, rng: np.random.Generator) -> int:
         """A word drawn from softmax(scores / temperature). refused : int64, words that are left out; at least one must remain."""
         upper = self._upper[row].copy()
-        while True:
+        for _ in range(_LOOKS if temperature >= _COLDEST else 0):
             word = kernels.draw(
                 self._hidden[row],
                 self._screen.weight,
@@ -119,3 +122,14 @@ class Screened:
             )
             if word >= 0:
                 return int(word)
+        return self._draw_exactly(row, temperature, refused, rng)
+
+    def _draw_exactly(self, row: int, temperature: float, refused: np.ndarray, rng: np.random.Generator) -> int:
+        """As `draw`, where the bounds are so far above the scores, for this temperature, that hardly a proposal is taken."""
+        words = np.arange(len(self._screen.bias))
+        kernels.exact_scores(self._hidden[row], self._screen.weight, self._screen.bias, words, len(words), self._scores)
+        scores = np.where(self._scores > 0.5 * kernels.LOWEST, self._scores.astype(np.float64), -np.inf)
+        scores[refused] = -np.inf
+        with np.errstate(over="ignore"):  # infinitely far below the best one is right
+            masses = np.cumsum(np.exp((scores - scores.max()) / temperature))
+        return int(np.searchsorted(masses, rng.random() * masses[-1], side="right"))

@@ -91,7 +91,7 @@ def estimate(
     Raises
     ------
     InvalidParameterError : if the bound of the memory is too low for this text.
-    OutputError : if a disk has too little space or can't be written.
+    OutputError : if a disk has too little space or can't be written, or what stands at `path` is no regular file.
     """
     counts, estimates = _counted(corpus, vocabulary, held_out, recipe, path)
     if recipe.prunings:
@@ -154,7 +154,8 @@ def _counted(
     """The counts of a text, in a workspace that fits what is done with them, and the estimates that will be made of them."""
     boundaries = corpus.options.sentence_boundaries
     text = Text(corpus.ids_in(vocabulary), corpus.sentence_offsets, boundaries)
-    straight = path if not recipe.prunings else None
+    target = None if path is None else _files.target_of(path)
+    straight = target if not recipe.prunings else None
     workspace = make_workspace(
         text,
         len(vocabulary),

@@ -274,7 +274,6 @@ class DiskWorkspace(Workspace):
         self.folder = folder
         self.memory = memory
         self.block = int(max(min(_BLOCK * 4, memory // (self.threads * 256)), 1 << 10))
-        self._open: dict[int, mmap.mmap] = {}
 
     def empty(self, count: int, dtype: npt.DTypeLike) -> np.ndarray:
         return self._map(self._file(count * np.dtype(dtype).itemsize), count, dtype)

@@ -26,6 +26,7 @@ OK, BAD_NUMBER, BAD_FIELDS, NOT_A_NUMBER, POSITIVE, SECTION_END, LONG_LINE = 0, 
 ROUNDING = 1e-3
 """A log10 probability up to so much above 0 is taken for 0: toolkits round."""
 
+_NAN, _INF, _INFINITY = (np.frombuffer(word, np.uint8) for word in (b"nan", b"inf", b"infinity"))
 _POWERS = 10.0 ** np.arange(23)
 _WHOLE_POWERS = 10 ** np.arange(9, dtype=np.int64)
 _HIGH = np.uint64(0x8080808080808080)
@@ -45,6 +46,17 @@ def _lower(byte):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _spells(data, start, stop, word):  # type: ignore[no-untyped-def]
+    """Whether data[start:stop] is a word of small letters, written in any case."""
+    if stop - start != len(word):
+        return False
+    for i in range(len(word)):
+        if _lower(data[start + i]) != word[i]:
+            return False
+    return True
+
+
+@kernel
 def read_number(data, start, stop):  # type: ignore[no-untyped-def]
     """(value, status) of the decimal number in data[start:stop]: digits, a point, an exponent, inf, nan; right to 9 digits."""
     at = start
@@ -52,9 +64,9 @@ def read_number(data, start, stop):  # type: ignore[no-untyped-def]
     if at < stop and (data[at] == 45 or data[at] == 43):
         negative = data[at] == 45
         at += 1
-    if at < stop and _lower(data[at]) == 110:  # n(an)
+    if _spells(data, at, stop, _NAN):
         return 0.0, NOT_A_NUMBER
-    if at < stop and _lower(data[at]) == 105:  # i(nf)
+    if _spells(data, at, stop, _INF) or _spells(data, at, stop, _INFINITY):
         return (-np.inf if negative else np.inf), OK
     mantissa = np.int64(0)
     exponent = 0

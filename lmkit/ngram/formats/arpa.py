@@ -191,7 +191,7 @@ class _Reader:
         words = np.ones(count, bool)
         words[np.concatenate(places)] = False
         rows = np.concatenate([np.arange(count, count + len(_SPECIALS)), np.flatnonzero(words)])
-        self._make_vocabulary(*gather_strings(blob, offsets, rows), first_line)
+        self._make_vocabulary(*gather_strings(blob, offsets, rows), first_line + rows)
         own = np.concatenate([found if len(found) else [-1] for found in places] + [np.flatnonzero(words)]).astype(np.int64)
         probability = np.where(own >= 0, probabilities[np.maximum(own, 0)] if count else 0, -np.inf).astype(np.float32)
         back_off = np.where(own >= 0, back_offs[np.maximum(own, 0)] if count else 0, 0).astype(np.float32)
@@ -200,18 +200,19 @@ class _Reader:
         self.has_boundaries = bool(probability[Vocabulary.EOS] > -np.inf)
         self.levels.add_unigrams(probability, back_off)
 
-    def _make_vocabulary(self, blob: np.ndarray, offsets: np.ndarray, first_line: int) -> None:
+    def _make_vocabulary(self, blob: np.ndarray, offsets: np.ndarray, lines: np.ndarray) -> None:
+        """lines : of the file, where each word stands; behind the last for a special that it lacks."""
         try:
             str(memoryview(np.ascontiguousarray(blob)), "utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"{self.lines.path}, lines {first_line:,} and on: a word is not in UTF-8 ({error.reason}); convert the file to UTF-8."
+                f"{self.lines.path}, lines {int(lines.min()):,} and on: a word is not in UTF-8 ({error.reason}); convert the file to UTF-8."
             ) from None
         self._table = empty_table(len(offsets) - 1)
         double = _kernels_hash.build_table(frozen(blob), frozen(offsets), len(offsets) - 1, self._table)
         if double >= 0:
             word = blob[offsets[double] : offsets[double + 1]].tobytes().decode("utf-8", "replace")
-            raise FormatError(f"{self.lines.path}: the 1-gram {word!r} stands there twice.")
+            raise FormatError(f"{self.lines.path}, line {int(lines[double]):,}: the 1-gram {word!r} stands there twice.")
         self.vocabulary = Vocabulary.from_tensors({"vocabulary.bytes": blob, "vocabulary.offsets": offsets}, str(self.lines.path))
 
     def _add(self, ids: np.ndarray, probabilities: np.ndarray, back_offs: np.ndarray, first_line: int) -> None:

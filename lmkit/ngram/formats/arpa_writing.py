@@ -71,7 +71,7 @@ def arpa_file(path: str | os.PathLike[str], sizes: Sequence[int], vocabulary: Vo
     ------
     OutputError : if the file can't be written.
     """
-    with _files.replacing(path) as temporary, _opened(temporary, str(path).endswith(".gz")) as file:
+    with _files.replacing(path) as temporary, _opened(temporary, str(path).lower().endswith(".gz")) as file:
         file.write(b"\\data\\\n")
         for order, size in enumerate(sizes, 1):
             file.write(b"ngram %d=%d\n" % (order, size))

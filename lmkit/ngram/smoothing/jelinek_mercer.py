@@ -133,12 +133,15 @@ def _held_out_events(counts: NgramCounts, held_out: HeldOut) -> Events:
 
 def _deleted_events(counts: NgramCounts) -> Events:
     """The training events, each left out of its own counts; at most about 2^20 different ones."""
-    chosen = [_longest(counts)]
+    chosen, steps = [_longest(counts)], [_step(len(counts.levels[-1])) if counts.order > 1 else 1]
     if counts.boundaries:  # near the start of a sentence the longest n-gram is shorter
         for order in range(counts.order - 1, 1, -1):
             starts = counts.sentence_starts(order)
-            chosen.append(np.arange(starts.start, starts.stop, -(-len(range(starts.start, starts.stop)) // _MOST_EVENTS) or 1))
-    events = np.concatenate([raw_counts(counts, counts.order - i)[indices].astype(np.float64) for i, indices in enumerate(chosen)])
+            steps.append(_step(starts.stop - starts.start))
+            chosen.append(np.arange(starts.start, starts.stop, steps[-1]))
+    # What is sampled more thinly counts more, or sentence starts, of which there are few, would weigh too much. At most 1, so that the
+    # sizes of groups stay those of the sample.
+    events = np.concatenate([raw_counts(counts, counts.order - i)[places] * (steps[i] / max(steps)) for i, places in enumerate(chosen)])
     shape = (len(events), counts.order)
     relative, group = np.zeros(shape), np.full(shape, -1, np.int16)
     at = np.empty(0, np.int64)  # the n-grams of this order that end at the events that have one so long
@@ -156,7 +159,12 @@ def _longest(counts: NgramCounts) -> np.ndarray:
     size = len(counts.levels[-1])
     if counts.order == 1:
         return np.flatnonzero(raw_counts(counts, 1))
-    return np.arange(0, size, max(1, -(-size // _MOST_EVENTS)))
+    return np.arange(0, size, _step(size))
+
+
+def _step(size: int) -> int:
+    """Of so many n-grams one in how many is taken."""
+    return max(1, -(-size // _MOST_EVENTS))
 
 
 def _without_itself(counts: NgramCounts, order: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

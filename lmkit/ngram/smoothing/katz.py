@@ -11,9 +11,11 @@ p(w|h) = d(c) c(hw) / c(h) where c(hw) > 0, else b(h) p(w|h'), b(h) so that all 
 
 For unigrams what is left goes to the words that were never seen, as a rule `<unk>` alone; if there are none, nothing is discounted.
 
-Where the counts of counts misbehave, some d(r) is undefined or not in (0, 1). Then k is lowered until all are, and if none is, the order
-takes absolute discounts (`choose_discount`), with a note. Where all words after a history occur more than k times, nothing would be left
-for the others; such a history gets one count more, all of it for them, an old remedy known from the CMU toolkit and SRILM.
+Where the counts of counts misbehave, some d(r) is undefined or not in (0, 1), or (k+1) n(k+1) is n(1) or more: d(r) then is in (0, 1) just
+where r* is above r, so that what Good and Turing raise would be lowered, and SRILM leaves it as it is. Then k is lowered until all is well,
+and if it never is, the order takes absolute discounts (`choose_discount`), with a note. Where all words after a history occur more than k
+times, nothing would be left for the others; such a history gets one count more, all of it for them, an old remedy known from the CMU
+toolkit and SRILM.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def good_turing_discounts(here: np.ndarray, order: int, k: int) -> tuple[np.ndar
     n = kernels.count_of_counts(here, k + 1).astype(np.float64)
     for lowered in range(k, 0, -1):
         ratios = good_turing_ratios(n, lowered)
-        if np.isfinite(ratios).all() and (ratios > 0).all() and (ratios < 1).all():
+        if (lowered + 1) * n[lowered + 1] < n[1] and (ratios > 0).all() and (ratios < 1).all():
             r = np.arange(1, lowered + 1)
             discounts = np.concatenate([[0.0], r - ratios * r, [0.0]])
             note = f"Order {order} discounts counts up to {lowered} in place of {k}, since its counts of counts don't fall smoothly."
