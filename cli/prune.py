@@ -125,8 +125,8 @@ def command(
             output.note(f"Note: {entry}")
         if record["method"] == "kneser-ney" and threshold is not None and 0 < threshold < _LEAST_BITS:
             output.note(
-                "Note: For --method kneser-ney a threshold is what a text as long as the training text loses in bits, such as 2; this one takes next to "
-                "nothing out. --method entropy takes thresholds like it."
+                "Note: For --method kneser-ney a threshold is what a text as long as the training text loses in bits, such as 2; this one "
+                "takes next to nothing out. --method entropy takes thresholds like it."
             )
         if method is None and record["method"] == "entropy" and not (loaded.metadata_.get("estimation") or {}).get("smoothing"):
             output.note(
