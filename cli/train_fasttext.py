@@ -32,11 +32,12 @@ def command(
     learning_rate: Annotated[
         float | None, typer.Option("--learning-rate", "-lr", "-alpha", help="At first; it falls linearly.", show_default="0.05")
     ] = None,
-    sample: training.Sample = 1e-4,
+    sample: training.Sample = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-output", help="Where it goes.", show_default="models/fasttext-<corpus>.vectors")
     ] = None,
     compat: Annotated[Compat | None, typer.Option(help="Do everything as fastText does.", show_default="lmkit's own way")] = None,
+    train: training.Train = None,
     *,
     shared: training.TrainingOptions,
 ) -> None:
@@ -44,16 +45,18 @@ def command(
 
     As fastText does: from the n-grams of characters that words are made of, so that words never seen have vectors too. A plain
     file is split at white space and its lines are sentences; corpora of the catalogue name their own reading. fastText's spellings of
-    options work: -dim, -ws, -neg, -epoch, -lr, -t, -minCount, -minn, -maxn, -bucket, -thread, -output.
+    options work: -dim, -ws, -neg, -epoch, -lr, -t, -minCount, -minn, -maxn, -bucket, -thread, -input, -output.
     """
     from lmkit.embeddings.fasttext import FastText
 
+    corpus, model, loss = training.as_word2vec(corpus, train, model, None, loss, None, shared.negative, None)
+    training.refuse_idle({"--negative": (loss.value == "hs" and bool(shared.negative), "for negative sampling")})
     estimator = FastText(
         model=model.value,
         loss=loss.value,
         learning_rate=learning_rate,
-        negative=shared.negative,
-        sample=sample,
+        negative=training.NEGATIVE if shared.negative is None else shared.negative,
+        sample=1e-4 if sample is None else sample,
         min_n=min_n,
         max_n=max_n,
         buckets=buckets,

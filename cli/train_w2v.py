@@ -36,7 +36,7 @@ def command(
             show_default="0.025 to 0.075, for CBOW 0.05 to 0.15, the higher the fewer words are read; with hs 0.03 and 0.05",
         ),
     ] = None,
-    sample: training.Sample = 1e-3,
+    sample: training.Sample = None,
     out: Annotated[Path | None, typer.Option("--out", "-output", help="Where it goes.", show_default="models/w2v-<corpus>.vectors")] = None,
     compat: Annotated[
         Compat | None, typer.Option(help="Do everything as word2vec.c, gensim or fastText do.", show_default="lmkit's own way")
@@ -58,17 +58,33 @@ def command(
             "--left-context", help="Train on the words before each word alone, as a language model (with --loss hs); rare words are <unk>."
         ),
     ] = False,
+    train: training.Train = None,
+    cbow: training.Cbow = None,
+    hs: training.Hs = None,
+    binary: training.Binary = None,
     *,
     shared: training.TrainingOptions,
 ) -> None:
     """Train word vectors with word2vec: skip-gram or CBOW, negative sampling or hierarchical softmax.
 
     A plain file is split at white space and its lines are sentences; corpora of the catalogue name their own reading. word2vec.c's and
-    fastText's spellings of options work: -size, -dim, -ws, -neg, -iter, -epoch, -alpha, -lr, -t, -minCount, -threads, -output.
+    fastText's spellings of options work: -size, -dim, -ws, -neg, -iter, -epoch, -alpha, -lr, -t, -minCount, -threads, -output,
+    -train, -cbow, -hs.
     """
     from lmkit.embeddings.models import Word2Vec
     from lmkit.embeddings.presets import get_variant
 
+    corpus, model, loss = training.as_word2vec(corpus, train, model, cbow, loss, hs, shared.negative, binary)
+    training.refuse_idle(
+        {
+            "--negative": (loss.value == "hs" and bool(shared.negative), "for negative sampling"),
+            "--noise-exponent": (loss.value == "hs" and noise_exponent is not None, "for negative sampling"),
+            "--own-negatives": (model.value == "cbow" and own_negatives, "for skip-gram"),
+            "--cbow-sum": (model.value == "skipgram" and cbow_sum, "for --model cbow"),
+            "--cbow-divided": (model.value == "skipgram" and cbow_divided, "for --model cbow"),
+            "--sample": (left_context and sample is not None, "for vectors without --left-context, which reads every word"),
+        }
+    )
     changes = {
         name: value
         for name, value, given in (
@@ -94,8 +110,8 @@ def command(
         model=model.value,
         loss=loss.value,
         learning_rate=learning_rate,
-        negative=shared.negative,
-        sample=sample,
+        negative=training.NEGATIVE if shared.negative is None else shared.negative,
+        sample=1e-3 if sample is None else sample,
         compat=get_variant(None if compat is None else compat.value).replace(**changes),
         **shared.parameters(),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmkit._progress import Progress
+from lmkit.errors import UsageError
 from lmkit_cli import options, output, reading, saving, vectors
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lmkit.text.options import TextOptions
 
 ENDING = ".vectors"
+NEGATIVE = 5
 
 
 class Model(enum.StrEnum):
@@ -36,10 +38,19 @@ class Loss(enum.StrEnum):
 LossOption = Annotated[Loss, typer.Option("--loss", "-loss", help="Negative sampling, or hierarchical softmax.")]
 Dim = Annotated[int, typer.Option("--dim", "-dim", "-size", "--vector-size", help="Numbers in a vector.", min=1)]
 Window = Annotated[int, typer.Option("--window", "-window", "-ws", help="Words on either side that are a word's context, at most.", min=1)]
-Negative = Annotated[int, typer.Option("--negative", "-negative", "-neg", help="Noise words drawn for a prediction.", min=0)]
+Negative = Annotated[
+    int | None, typer.Option("--negative", "-negative", "-neg", help="Noise words drawn for a prediction.", min=0, show_default="5")
+]
 Epochs = Annotated[int, typer.Option("--epochs", "-epoch", "-iter", help="Passes over the text; more with --compat fasttext.", min=1)]
 Sample = Annotated[
-    float, typer.Option("--sample", "-sample", "-t", help="Leave frequent words out at random, those above about this share of the text.")
+    float | None,
+    typer.Option(
+        "--sample",
+        "-sample",
+        "-t",
+        help="Leave frequent words out at random, those above about this share of the text.",
+        show_default="0.001; for subwords 0.0001",
+    ),
 ]
 MinCount = Annotated[int, typer.Option("--min-count", "-min-count", "-minCount", help="Words seen less often get no vector.", min=1)]
 MaxVocab = Annotated[
@@ -76,13 +87,49 @@ CheckpointMinutes = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside --out, if there is one.")]
 
 
+# word2vec.c's and fastText's spellings that are no other names of an option here
+
+Train = Annotated[str | None, typer.Option("-train", "-input", hidden=True)]
+Cbow = Annotated[int | None, typer.Option("-cbow", hidden=True, min=0, max=1)]
+Hs = Annotated[int | None, typer.Option("-hs", hidden=True, min=0, max=1)]
+Binary = Annotated[int | None, typer.Option("-binary", hidden=True, min=0, max=2)]
+
+
+def as_word2vec(
+    corpus: str | None,
+    train: str | None,
+    model: Model,
+    cbow: int | None,
+    loss: Loss,
+    hs: int | None,
+    negative: int | None,
+    binary: int | None,
+) -> tuple[str | None, Model, Loss]:
+    """Corpus, model and loss where somebody typed them as for word2vec.c or fastText. Raises UsageError for what is not done here."""
+    if train is not None and corpus is not None:
+        raise UsageError(f"The text is named twice, {corpus} and -train {train}; leave one of them out.")
+    if binary:
+        raise UsageError("-binary is not written here: train to a .vectors file, and `lmkit convert FILE.vectors FILE.bin --to word2vec`.")
+    if hs and negative:
+        raise UsageError("-hs 1 trains along a tree and -negative by noise words; here it is one of the two: leave one of them out.")
+    chosen = model if cbow is None else Model.cbow if cbow else Model.skipgram
+    return corpus or train, chosen, Loss.hs if hs else loss
+
+
+def refuse_idle(options: dict[str, tuple[bool, str]]) -> None:
+    """Raise UsageError for an option that was typed and changes nothing. options : by name whether that is so, and what it is for."""
+    for name, (is_idle, purpose) in options.items():
+        if is_idle:
+            raise UsageError(f"{name} is {purpose}; leave it out.")
+
+
 @dataclasses.dataclass
 class TrainingOptions:
     """The options of every command that trains word vectors, as the user typed them."""
 
     dim: Dim = 100
     window: Window = 5
-    negative: Negative = 5
+    negative: Negative = None
     epochs: Epochs = 5
     min_count: MinCount = 5
     max_vocab: MaxVocab = None
@@ -155,7 +202,6 @@ class Training:
         """Read the text, train, save. Ctrl-C leaves a checkpoint and raises KeyboardInterrupt."""
         import lmkit
         import lmkit_corpora
-        from lmkit.errors import UsageError
 
         began = time.perf_counter()
         first: Any = None
@@ -203,7 +249,8 @@ class Training:
         output.result(f"Read {corpus.name}: {len(corpus):,} words, {len(corpus.vocabulary) - 3:,} different.")
         for entry in model.notes_:
             output.result(f"Note: {entry}")
-        last = model.history_[-1]
+        kept = vectors.made.get("kept_epoch") or len(model.history_)
+        last = model.history_[kept - 1]
         held_out = f", {last['held_out_loss']:.4f} on the held-out text" if "held_out_loss" in last else ""
         what = "a prediction and its negatives" if model.loss == "ns" else "a predicted word"
         if last["pairs"]:
@@ -214,7 +261,8 @@ class Training:
         path = shlex.quote(str(self.target))
         output.note("\nTry next:")
         output.note(f"  lmkit neighbors {shlex.quote(_some_word(model))} --model {path}")
-        output.note(f"  lmkit analogy king man woman --model {path}")
+        if all(word in vectors for word in ("king", "man", "woman")):
+            output.note(f"  lmkit analogy king man woman --model {path}")
 
 
 class Show:
@@ -247,8 +295,9 @@ class Show:
     def _tell_epoch(self, report: Report, record: dict[str, Any]) -> None:
         seconds = max(time.perf_counter() - self._epoch_began, 1e-9)
         held_out = f", held-out {record['held_out_loss']:.4f}" if "held_out_loss" in record else ""
+        loss = f"loss {record['loss']:.4f}{held_out}" if record["pairs"] else "nothing to learn from"
         output.note(
-            f"Epoch {report.epoch}/{report.epochs}: loss {record['loss']:.4f}{held_out}, learning rate {report.learning_rate:.5f}, "
+            f"Epoch {report.epoch}/{report.epochs}: {loss}, learning rate {report.learning_rate:.5f}, "
             f"{record['tokens'] / seconds:,.0f} words/s read, {record['centres'] / seconds:,.0f} kept."
         )
         self._epoch_began = time.perf_counter()

@@ -70,6 +70,12 @@ RUNS: dict[str, Run] = {
         "--dropout-words 0.1 --dropout-input 0.4 --dropout-between 0.3 --dropout-output 0.5 --dropout-recurrent 0.3 --variational "
         "--batch 20 --steps 35 --epochs 40",
     ),
+    "ptb-qrnn-2x400": Run(
+        PTB,
+        "QRNN 2x400, tied, 8 epochs",
+        "train-rnn --cell qrnn --layers 2 --hidden 400 --tied --output sampled:samples=1024 --dropout-input 0.2 --dropout-output 0.35 "
+        "--variational --batch 20 --steps 35 --epochs 8",
+    ),
     "ptb-elman": Run(
         PTB,
         "Elman 1x400, tied, 10 epochs",

@@ -159,6 +159,13 @@ class Word2Vec(Estimator):
     def _keep(self, trainer: Trainer) -> None:
         corpus, rows = trainer.text.corpus, trainer.text.rows
         self.history_ = trainer.state.history
+        done, epochs = len(self.history_), trainer.settings.epochs
+        kept = trainer.kept_epoch or done
+        if kept < done:
+            early = f"Training ended after epoch {done} of {epochs}" if done < epochs else f"Of {done} epochs"
+            self.notes_.append(
+                f"{early}; the vectors are those of epoch {kept}, whose held-out loss of {trainer.state.best:.4f} was the lowest."
+            )
         if self.history_ and not any(record["pairs"] for record in self.history_):
             self.notes_.append(
                 "Nothing was learned, since no word was left with another beside it; take a longer text, or leave fewer words out (sample, "
@@ -172,6 +179,7 @@ class Word2Vec(Estimator):
             "corpus": corpus.record(),
             "known_tokens": trainer.text.known,
             "history": self.history_,
+            "kept_epoch": kept,
         }
         exported = trainer.objective.export(trainer.parameters)
         self.vectors_ = WordVectors(**exported, counts=rows.counts, text_options=corpus.options, made=made)
@@ -216,6 +224,7 @@ class Word2Vec(Estimator):
     def _begin_with(self, start: WordVectors, rows: WordRows, parameters: Parameters, objective: Objective) -> None:
         """Copy vectors that are there already into the matrices."""
         self._check_start(start)
+        start.check_finite()
         found = rows.words.find_packed(start.words.blob, start.words.offsets, -1)
         known = np.flatnonzero(found >= 0)
         parameters.input_matrix[found[known]] = start.matrix[known]

@@ -75,12 +75,20 @@ class RowSearch:
     matrix : float32 (V, d), or the same in 8 bits.
     inverse : float32 (V,), 1 / length of each row, 0 for zero rows.
     screen : 8-bit codes of the same rows, looked at first; None for none.
+    check : called with rows (slice or int64) among which one has no finite score; raises where a row holds NaN or infinity.
     """
 
-    def __init__(self, matrix: np.ndarray | QuantizedMatrix, inverse: np.ndarray, screen: QuantizedMatrix | None = None) -> None:
+    def __init__(
+        self,
+        matrix: np.ndarray | QuantizedMatrix,
+        inverse: np.ndarray,
+        screen: QuantizedMatrix | None = None,
+        check: Callable[[slice | np.ndarray], None] | None = None,
+    ) -> None:
         self.matrix = matrix
         self.inverse = inverse
         self.screen = screen
+        self.check = check
 
     def cosines(self, queries: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
         """float32 (n, R): cosines of queries, float32 (n, d) of length 1, with the chosen rows."""
@@ -169,6 +177,8 @@ class RowSearch:
                 stop = min(start + rows_a_block, size)
                 chosen = slice(start, stop) if listed is None else listed[start:stop]
                 scores = score(first, last, chosen)
+                if self.check is not None and not np.isfinite(scores.sum()):  # a sum is the quickest way to look at all of them
+                    self.check(chosen)
                 for line in range(last - first):
                     left_out = () if exclude is None else exclude[first + line]
                     pieces[line].append(_best_of_block(scores[line], top, chosen, left_out))

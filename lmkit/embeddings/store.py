@@ -138,13 +138,25 @@ class VectorStore:
             raise InvalidParameterError(f"{self.where}: {len(norms):,} 'norms' for {len(self.words):,} words; each word needs one.")
         bad = np.flatnonzero(~np.isfinite(norms))
         if len(bad):
-            row = int(bad[0])
-            more = f", and {len(bad) - 1:,} other rows do" if len(bad) > 1 else ""
-            raise FormatError(
-                f"{self.where}: the vector of {self.words.string(row)!r} (row {row:,}) holds NaN or infinity{more}; "
-                "train again with a lower learning rate, or leave these rows out."
-            )
+            raise self._not_finite(bad)
         return norms
+
+    def check_finite(self, rows: slice | np.ndarray = slice(None)) -> None:
+        """Raise FormatError if one of these vectors holds NaN or infinity. A file is not read through when it is opened: what uses all
+        rows asks."""
+        found = self._rows[rows]
+        if not np.isfinite(found.sum(dtype=np.float64)):  # one pass that makes nothing; only then the places
+            bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+            if len(bad):
+                raise self._not_finite(np.arange(len(self))[rows][bad])
+
+    def _not_finite(self, bad: np.ndarray) -> FormatError:
+        row = int(bad[0])
+        more = f", and {len(bad) - 1:,} other rows do" if len(bad) > 1 else ""
+        return FormatError(
+            f"{self.where}: the vector of {self.words.string(row)!r} (row {row:,}) holds NaN or infinity{more}; "
+            "train again with a lower learning rate, or leave these rows out."
+        )
 
     @functools.cached_property
     def unit(self) -> np.ndarray:
@@ -160,7 +172,9 @@ class VectorStore:
         return self.words.index(word)
 
     def rows(self, rows: slice | np.ndarray) -> np.ndarray:
-        """float32 (n, d): the vectors of some rows, without making all of them where they are stored in 8 bits."""
+        """float32 (n, d): the vectors of some rows, without making all of them where they are stored in 8 bits. Raises FormatError if one
+        holds NaN or infinity."""
+        self.check_finite(rows)
         return np.asarray(self._rows[rows])
 
     def vector(self, word: str) -> np.ndarray:

@@ -68,7 +68,7 @@ class WordVectors(VectorStore):
 
     @functools.cached_property
     def _search(self) -> RowSearch:
-        return RowSearch(self._rows, self._inverse_norms, self.quantized)
+        return RowSearch(self._rows, self._inverse_norms, self.quantized, self.check_finite)
 
     def similarity(self, first: Term, second: Term) -> float:
         """Cosine of two words' vectors, in [-1, 1]; 0 where one of them is zero. Raises UnknownWordError."""
@@ -258,7 +258,8 @@ class WordVectors(VectorStore):
 
         Only the input vectors stay: the result answers, but can't be trained on.
         """
-        inverse = self._inverse_norms  # NaN has no code: this says where there is one
+        self.check_finite()  # NaN has no code
+        inverse = self._inverse_norms
         quantized = QuantizedMatrix.from_matrix(self.matrix)
         loss = measure_loss(self.matrix, quantized, inverse)
         quantized.errors = None  # from now on the rounded rows stand for themselves

@@ -109,3 +109,29 @@ def test_last_is_the_newest_of_all_models_for_commands_that_take_any(run: Run, v
         os.utime(folder / name, (2e9, 2e9))
         assert run("info", "last", "--json").json["kind"] == kind
         os.utime(folder / name, (1e9, 1e9))
+
+
+def test_word2vec_s_own_command_lines(run: Run, fails: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a b c d a b\n" * 40, encoding="utf-8")
+    typed = ["-train", tmp_path / "t.txt", "-size", 4, "-min-count", 1, "-iter", 1, "-threads", 1, "-sample", 0]
+    made = run("train-w2v", *typed, "-output", tmp_path / "v.vectors", "-cbow", 1, "-hs", 1, "-negative", 0, "--json").json
+    assert made["made"]["settings"]["model"] == "cbow"
+    assert made["made"]["settings"]["loss"] == "hs"
+    rest = ["-output", tmp_path / "w.vectors"]
+    assert "named twice" in fails("train-w2v", tmp_path / "t.txt", *typed, *rest, code=2)
+    assert "one of the two" in fails("train-w2v", *typed, *rest, "-hs", 1, "-negative", 5, code=2)
+    assert "lmkit convert" in fails("train-w2v", *typed, *rest, "-binary", 1, code=2)
+    fasttext = ["-input", tmp_path / "t.txt", "-dim", 4, "-minCount", 1, "-epoch", 1, "-bucket", 50, "-output", tmp_path / "f.vectors"]
+    assert run("train-fasttext", *fasttext, "-q").code == 0
+
+
+def test_options_that_change_nothing_are_refused(fails: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a b c d a b\n" * 40, encoding="utf-8")
+    for options, name in (
+        (["--loss", "hs", "--negative", 5], "--negative"),
+        (["--loss", "hs", "--noise-exponent", 0.5], "--noise-exponent"),
+        (["--model", "skipgram", "--cbow-sum"], "--cbow-sum"),
+        (["--model", "cbow", "--own-negatives"], "--own-negatives"),
+        (["--left-context", "--loss", "hs", "--sample", 1e-5], "--sample"),
+    ):
+        assert f"{name} is for" in fails("train-w2v", tmp_path / "t.txt", "--out", tmp_path / "v.vectors", *options, code=2)

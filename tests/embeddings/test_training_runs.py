@@ -234,6 +234,10 @@ def test_early_stopping_keeps_the_best() -> None:
     with pytest.raises(_KilledError):
         stopped.fit(topics(), held_out=held_out, report=_after_epoch(best + 1))
     assert np.array_equal(model.vectors_.matrix, stopped.vectors_.matrix)
+    assert any(f"ended after epoch {best + 3} of 12; the vectors are those of epoch {best + 1}" in note for note in model.notes_)
+    assert model.vectors_.made["kept_epoch"] == best + 1
+    assert stopped.vectors_.made["kept_epoch"] == len(stopped.history_)
+    assert not any("those of epoch" in note for note in stopped.notes_)
 
 
 def _after_epoch(epoch: int) -> Any:

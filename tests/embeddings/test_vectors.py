@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from reference import search_twin
 
 import lmkit
 from lmkit import _container, protocols
+from lmkit.embeddings import Word2Vec
+from lmkit.embeddings.formats import write_vectors
 from lmkit.embeddings.subwords import NgramOptions, Subwords
 from lmkit.embeddings.vectors import Neighbour, WordVectors
 from lmkit.errors import FormatError, InvalidParameterError, UnknownWordError, UsageError
@@ -135,6 +138,26 @@ def test_nan_is_found_and_named(tmp_path: Path) -> None:
             use()
     with pytest.raises(InvalidParameterError, match="finite"):
         make().most_similar(np.full(12, np.inf, np.float32))
+
+
+def test_nan_in_a_file_with_lengths_is_found_where_it_is_used(tmp_path: Path) -> None:
+    make(10).save(tmp_path / "n.vectors")
+    opened = lmkit.load(tmp_path / "n.vectors")
+    rows = np.array(opened.matrix)
+    rows[7, 2] = np.nan
+    damaged = WordVectors(opened.words, rows, norms=opened.norms, where="n.vectors")
+    uses: list[Callable[[], object]] = [
+        lambda: damaged.most_similar("w1"),
+        lambda: damaged.neighbours(["w1", "w2"]),
+        lambda: damaged.similarity("w1", "w7"),
+        damaged.quantize,
+        lambda: write_vectors(damaged, tmp_path / "n.bin", "word2vec"),
+        lambda: Word2Vec(dim=12, min_count=1).fit("w1 w2 w3", start=damaged),
+    ]
+    for use in uses:
+        with pytest.raises(FormatError, match=r"n\.vectors: the vector of 'w7' \(row 7\) holds NaN"):
+            use()
+    assert damaged.similarity("w1", "w2") == opened.similarity("w1", "w2")
 
 
 def test_huge_and_tiny_rows_keep_their_direction() -> None:

@@ -152,7 +152,9 @@ def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: st
     InvalidParameterError : if the ending tells no format.
     InputError : for words that the format can't hold.
     OutputError : if the file can't be written; what stood there is then untouched.
+    FormatError : if a vector holds NaN or infinity, which no reader takes.
     """
+    vectors.check_finite()
     form = named(format) if format is not None else format_of_name(path)
     if form is None or not form.writes:
         names = ", ".join(row.name for row in FORMATS if row.writes)

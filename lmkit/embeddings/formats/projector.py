@@ -33,6 +33,8 @@ def metadata_path(path: Path) -> Path:
 
 def recognises(path: Path, start: bytes) -> bool:
     """A first line of numbers with tabs between, and the words in a file beside it."""
+    if path.is_dir():
+        return False
     line = start.partition(b"\n")[0]
     fields = line.split(b"\t")
     if len(fields) < 2 and not metadata_path(path).is_file():

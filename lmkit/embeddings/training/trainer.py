@@ -139,6 +139,7 @@ class Trainer:
         self.parameters = parameters or new_parameters(objective, settings)
         self.state = state or State()
         self.best = best
+        self.kept_epoch: int | None = None  # where it is not the last
         self._watch = _Watch(self)
         self._interrupts = _Interrupts()
 
@@ -161,6 +162,7 @@ class Trainer:
                 raise KeyboardInterrupt
         if self.best is not None and self.state.best < self.state.history[-1]["held_out_loss"]:
             self.parameters.assign(self.best)
+            self.kept_epoch = self.state.best_epoch
 
     def _train_epoch(self, replicas: Replicas, scratch: list[Any]) -> None:
         state, plan = self.state, replicas.plan
