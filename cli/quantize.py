@@ -50,3 +50,5 @@ def command(
         return
     output.result(f"{out}: {output.size(size)}, {len(small):,} words of {small.dimensions} dimensions")
     output.result(f"{loss}.")
+    if loaded.subwords is not None:
+        output.note("Note: the subwords stay behind, so words that have no row are unknown here.")

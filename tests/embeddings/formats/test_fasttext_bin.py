@@ -11,6 +11,7 @@ import pytest
 
 import lmkit
 from lmkit import WordVectors
+from lmkit.embeddings import FastText
 from lmkit.embeddings.formats import read_vectors, write_vectors
 from lmkit.errors import FormatError, InputError
 
@@ -130,6 +131,17 @@ def test_vectors_without_subwords(vectors: WordVectors, tmp_path: Path) -> None:
     assert np.array_equal(found.matrix, vectors.matrix)
     theirs = load_facebook_vectors(str(tmp_path / "m.bin"))
     assert np.array_equal(theirs.vectors, vectors.matrix)
+
+
+def test_buckets_of_no_word_take_no_room_when_it_is_read_back(tmp_path: Path) -> None:
+    made = FastText(dim=6, min_count=1, buckets=5000, epochs=1, threads=1).fit("human computer user\ncomputer user\n" * 5).vectors_
+    write_vectors(made, tmp_path / "m.bin", "fasttext")
+    found = lmkit.load(tmp_path / "m.bin")
+    assert len(found.subwords.matrix) == len(made.subwords.matrix) < 500
+    for word in ("human", "computers"):
+        assert np.allclose(found.vector(word), made.vector(word), atol=1e-7)
+    write_vectors(found, tmp_path / "again.bin", "fasttext")
+    assert (tmp_path / "again.bin").read_bytes() == (tmp_path / "m.bin").read_bytes()
 
 
 def test_a_word_with_nul_is_refused(tmp_path: Path) -> None:
