@@ -255,6 +255,19 @@ def _option_for(name: str, owner: str, words: Sequence[str]) -> str:
     return _OPTIONS.get(f"{owner}.{name}", _OPTIONS.get(name, plain))
 
 
+_ELSEWHERE = {
+    "--sg": "--model skipgram or cbow",
+    "--workers": "--threads",
+    "--vector_size": "--dim",
+    "--min_count": "--min-count",
+    "-save-vocab": "`lmkit count --order 1`",
+    "-saveOutput": "`lmkit convert --to fasttext`",
+    "-verbose": "--quiet",
+    "-debug": "--quiet",
+}
+"""Options that people know from word2vec.c, fastText and gensim, and what does the same."""
+
+
 def _explain_usage(error: Any, words: Sequence[str]) -> str:
     if type(error).__name__.startswith("NoArgsIsHelp"):
         return str(error.ctx.get_help()) if error.ctx is not None else ""
@@ -262,6 +275,10 @@ def _explain_usage(error: Any, words: Sequence[str]) -> str:
     path = error.ctx.command_path if error.ctx is not None else named
     message = _one_line(error.format_message())
     message = message.removesuffix(".")
+    if (letter := re.fullmatch(r"No such option: (-\w)", message)) is not None:  # the parser's reading of -long
+        message = f"No such option: {next((word for word in words if re.match(letter[1] + '[a-zA-Z_]', word)), letter[1])}"
+    if (known := _ELSEWHERE.get(message.removeprefix("No such option: ").partition(" ")[0])) is not None:
+        message = f"{message.partition(' (')[0]}, which is {known} here"
     details = getattr(error.__cause__, "errors", None)  # Typer checks values with pydantic, whose message leaves out the value
     if callable(details):
         value = repr(details()[0]["input"])

@@ -48,6 +48,8 @@ class Digits(enum.StrEnum):
 _ENDINGS = {".lm": Format.lm, ".arpa": Format.arpa, ".arpa.gz": Format.arpa, ".klm": Format.kenlm_probing, ".binary": Format.kenlm_probing}
 _NGRAM_FORMATS = (*dict.fromkeys(_ENDINGS.values()), Format.kenlm_trie)
 _OWN_VECTORS = ".vectors"
+_KEPT = {Format.fasttext: ("counts", "output vectors"), Format.npz: ("counts",), Format.projector: ("counts",)}
+"""What other formats have room for beside words and vectors."""
 
 
 def command(
@@ -190,6 +192,10 @@ def _write_vectors(vectors: WordVectors, path: Path, target: Path, form: Format,
         output.note(f"Note: {entry}")
     if vectors.subwords is not None and form not in (Format.vectors, Format.fasttext):
         output.note("Note: the subwords stay behind; only .vectors and --to fasttext keep vectors of words that have no row.")
+    parts = {"counts": vectors.counts, "output vectors": vectors.context, "tree's vectors": vectors.tree}
+    lost = [name for name, part in parts.items() if part is not None and name not in _KEPT.get(form, ())]
+    if lost and form != Format.vectors:
+        output.note(f"Note: the {' and the '.join(lost)} stay behind; .vectors keeps them.")
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) if target.is_dir() else target.stat().st_size
     if json:
         card = {"words": len(vectors), "dimensions": vectors.dimensions}

@@ -58,5 +58,7 @@ def _lines(path: Path) -> list[str]:
 
     try:
         return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the words can't be read as UTF-8 text ({error}).") from None
+    except OSError as error:
+        raise InputError(f"{path}: the words can't be read ({error.strerror}); check the path.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 at byte {error.start:,}; store the words in UTF-8.") from None

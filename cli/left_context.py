@@ -29,6 +29,7 @@ class LanguageModelTraining(shared.Training):
         spec = self._shared.held_out
         if spec is None and self._part == "train":  # the catalogue's corpora bring a held-out text of their own
             spec = f"{reading.split_off(self.spec)[0]}:valid"
+        self._check_patience(spec)
         other = None if spec is None else lmkit_corpora.load_corpus(spec, options=corpus.options)
         self._fit(model, corpus, held_out=other if other is not None and len(other) else None)
         self.seconds = time.perf_counter() - began

@@ -59,6 +59,9 @@ def command(
     from lmkit.embeddings.pictures.plot import vectors_plot
     from lmkit.embeddings.pictures.word_map import word_map
 
+    lone = next((word for argument in pairs or () for word in argument.split() if ":" not in word), None)
+    if lone is not None:
+        raise UsageError(f"--pairs {lone} is no pair; write two words with a colon between them, such as france:paris.")
     entries = [*(words or ()), *(pairs or ()), *(more or ())]
     if model is not None and (words or pairs) and _is_no_path(model):  # `--words king queen`: without a model queen stands in its place
         entries, model = [*entries, model], None

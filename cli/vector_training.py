@@ -39,7 +39,10 @@ LossOption = Annotated[Loss, typer.Option("--loss", "-loss", help="Negative samp
 Dim = Annotated[int, typer.Option("--dim", "-dim", "-size", "--vector-size", help="Numbers in a vector.", min=1)]
 Window = Annotated[int, typer.Option("--window", "-window", "-ws", help="Words on either side that are a word's context, at most.", min=1)]
 Negative = Annotated[
-    int | None, typer.Option("--negative", "-negative", "-neg", help="Noise words drawn for a prediction.", min=0, show_default="5")
+    int | None,
+    typer.Option(
+        "--negative", "-negative", "-neg", help="Noise words drawn for a prediction; 0 only with --loss hs.", min=0, show_default="5"
+    ),
 ]
 Epochs = Annotated[int, typer.Option("--epochs", "-epoch", "-iter", help="Passes over the text; more with --compat fasttext.", min=1)]
 Sample = Annotated[
@@ -66,7 +69,7 @@ ThreadsOption = Annotated[
         help="Copies of the model trained at once and merged. The vectors depend on their number, so name it where they are to be the same "
         "on another machine.",
         min=1,
-        show_default="one a core",
+        show_default="one a core, and no more than one for 100,000 words",
     ),
 ]
 HeldOut = Annotated[
@@ -206,15 +209,22 @@ class Training:
         began = time.perf_counter()
         first: Any = None
         start, held_out = self._shared.start, self._shared.held_out
+        self._check_patience(held_out)
         if start is not None:
             first = vectors.held_in(lmkit.load(start))
             if not hasattr(first, "most_similar"):
                 raise UsageError(f"{start}: holds a {type(first).__name__}, no word vectors; --start takes vectors.")
+            for entry in model.start_notes(first):
+                output.note(f"Note: {entry}")
         corpus = lmkit_corpora.load_corpus(self.spec, split=self._part, options=self._options)
         other = None if held_out is None else lmkit_corpora.load_corpus(held_out, options=corpus.options)
         self._fit(model, corpus, held_out=other, start=first)
         self.seconds = time.perf_counter() - began
         return corpus
+
+    def _check_patience(self, held_out: str | None) -> None:
+        if self._shared.patience is not None and held_out is None:
+            raise UsageError("--patience waits for a lower loss of a second text; name that with --held-out, or leave --patience out.")
 
     def _fit(self, model: Any, corpus: EncodedCorpus, **fit_options: Any) -> None:
         """Train, with checkpoints and a bar; save."""
@@ -283,9 +293,10 @@ class Show:
     def __call__(self, report: Report) -> None:
         if self._bar is None:
             self._bar = Progress("Training", report.total, "word")
+        loss = f", loss {report.loss:.3f}" if report.loss == report.loss else ""  # nan where nothing was learned
         self._bar.describe(
             f"epoch {report.epoch}/{report.epochs}, {report.raw_rate / 1e6:.2f}M words/s, {report.kept_rate / 1e6:.2f}M kept, "
-            f"rate {report.learning_rate:.4f}, loss {report.loss:.3f}"
+            f"rate {report.learning_rate:.4f}{loss}"
         )
         self._bar.advance(report.tokens - self._done)
         self._done = report.tokens

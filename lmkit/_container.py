@@ -277,7 +277,9 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
         size = path.stat().st_size
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > min(size - 8, MAXIMUM_HEADER):
+            if size < 8:
+                raise FormatError(f"{path}: not an lmkit model, or cut short: it has {size} bytes; delete it, or copy it again.")
+            if length > min(size - 8, MAXIMUM_HEADER):
                 raise FormatError(
                     f"{path}: not an lmkit model, or cut short: its header should take {length:,} bytes, the file has {size:,}."
                 )

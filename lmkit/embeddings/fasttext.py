@@ -20,6 +20,8 @@ from lmkit.text.options import TextOptions
 
 LEARNING_RATE = 0.05
 """fastText's own, for both models."""
+_MOST_ON_A_TREE = 4
+"""Threads with hierarchical softmax: what more of them learn overshoots when it is summed, since all rows of a word move at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,9 +134,22 @@ class FastText(Word2Vec):
         common = super()._settings(variant.replace(rate_words=None))  # larger steps on small texts cost subwords their analogies
         return SubwordSettings(**{field.name: getattr(common, field.name) for field in dataclasses.fields(common)}, ngrams=ngrams)
 
+    def _useful_threads(self, words: int) -> int:
+        return min(super()._useful_threads(words), _MOST_ON_A_TREE if self.loss == "hs" else words)
+
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:
         assert isinstance(settings, SubwordSettings)
         return SubwordBags(text, settings, settings.ngrams)
+
+    def _subword_notes(self, start: WordVectors) -> list[str]:
+        ngrams = self.ngrams()
+        old = None if start.subwords is None else start.subwords.options
+        if ngrams is None or ngrams == old:
+            return super()._subword_notes(start) if ngrams is None else []
+        if old is None:
+            return ["The vectors to begin with have no subwords; all n-grams begin anew."]
+        was = f"{old.min_n} to {old.max_n} characters in {old.buckets:,} buckets"
+        return [f"The vectors to begin with have n-grams of {was}, and these are others: all n-grams begin anew."]
 
     def _begin_with(self, start: WordVectors, rows: WordRows, parameters: Parameters, objective: Objective) -> None:
         """Give words the vectors that are there already, and n-grams where these have any of the same kind."""

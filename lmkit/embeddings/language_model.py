@@ -16,6 +16,7 @@ learned after the vectors, by Newton's method, as the w (w + 1) / 2 weights of a
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from lmkit.embeddings.history_scorer import HistoryScorer
 from lmkit.embeddings.history_weights import learned_weights, mean_weights
 from lmkit.embeddings.options import MODELS, Settings, Variant
 from lmkit.embeddings.word_tree import WordTree, predicted_words, unseen_share
-from lmkit.errors import FormatError, InputError, UsageError
+from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
@@ -152,12 +153,18 @@ class EmbeddingLanguageModel(HistoryScorer):
         from lmkit.embeddings.training.checkpoint import keep_checkpoints
         from lmkit.embeddings.training.hierarchical import CbowTree, SkipGramTree, Tree
         from lmkit.embeddings.training.histories import HistoryText
+        from lmkit.embeddings.training.merging import threads_notes, useful_threads
         from lmkit.embeddings.training.trainer import Options, Trainer
 
         settings = self.settings()
         if patience is not None:
             check_int(type(self).__name__, "patience", patience, minimum=1)
+            if held_out is None:
+                raise InvalidParameterError("The 'patience' parameter of fit must be None without a held-out text. Give one as held_out.")
         encoded = as_corpus(corpus, self.reading)
+        useful = useful_threads(len(encoded))
+        if self.threads is None:
+            settings = dataclasses.replace(settings, threads=min(settings.threads, useful))
         self.text_options_ = encoded.options
         if vocabulary is not None and (self.min_count > 1 or self.max_vocabulary_size is not None):
             raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
@@ -185,7 +192,7 @@ class EmbeddingLanguageModel(HistoryScorer):
         self.input_ = np.ascontiguousarray(trainer.parameters.input_matrix[text.row_of])
         self.nodes_ = tree.node_vectors(trainer.parameters)
         self.history_ = trainer.state.history
-        self.notes_ = list(encoded.notes)
+        self.notes_ = [*encoded.notes, *threads_notes(settings.threads, useful), *trainer.kept_notes()]
         self.weights_ = mean_weights(self.window)
         if self.model == "skipgram":
             chosen = text if other is None else other
@@ -199,6 +206,7 @@ class EmbeddingLanguageModel(HistoryScorer):
             "unseen_share": self.tree_.unseen_share,
             "corpus": {"name": encoded.name, "sha256": encoded.sha256, "tokens": len(encoded), "sentences": encoded.n_sentences},
             "history": self.history_,
+            "kept_epoch": trainer.kept_epoch or len(self.history_),
             "notes": self.notes_,
         }
         return self

@@ -14,11 +14,12 @@ from lmkit._validation import check_choice, check_int
 from lmkit.embeddings.options import LOSSES, MODELS, Settings, Variant
 from lmkit.embeddings.presets import get_variant
 from lmkit.embeddings.training.checkpoint import Checkpoints, keep_checkpoints
+from lmkit.embeddings.training.merging import threads_notes, useful_threads
 from lmkit.embeddings.training.objective import Objective, Parameters, make_objective
 from lmkit.embeddings.training.text import TrainingText, WordRows
 from lmkit.embeddings.training.trainer import Options, Report, Trainer, new_parameters
 from lmkit.embeddings.vectors import WordVectors
-from lmkit.errors import InvalidParameterError
+from lmkit.errors import FormatError, InputError, InvalidParameterError
 from lmkit.text.corpus import EncodedCorpus
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
@@ -46,7 +47,7 @@ class Word2Vec(Estimator):
     reading : how text becomes sentences and tokens, for what is not encoded yet; by default at white space, a line a sentence.
     seed : one seed, one number of threads, one text: the same bytes on one machine.
     threads : copies of the model that are trained at once and merged at fixed points; the memory of threads + 1 models. None is one for
-        each core. The vectors depend on the number, their quality hardly does.
+        each core, but no more than one for 100,000 words of text: with fewer words each the vectors are worse than those of one thread.
 
     Attributes
     ----------
@@ -135,21 +136,33 @@ class Word2Vec(Estimator):
             words = settings.epochs * len(encoded)
             rate = settings.variant.learning_rate(settings.model, settings.loss, words)
             settings = dataclasses.replace(settings, learning_rate=rate)
-        rows = WordRows.from_corpus(
-            encoded, self.min_count, self.max_vocabulary_size, settings.variant, None if start is None else start.words
-        )
-        text = TrainingText(encoded, rows, settings.sample, settings.variant)
-        objective = self._objective(text, settings)
+        useful = self._useful_threads(len(encoded))
+        if self.threads is None:
+            settings = dataclasses.replace(settings, threads=min(settings.threads, useful))
+        try:
+            rows = WordRows.from_corpus(
+                encoded, self.min_count, self.max_vocabulary_size, settings.variant, None if start is None else start.words
+            )
+            text = TrainingText(encoded, rows, settings.sample, settings.variant)
+            objective = self._objective(text, settings)
+        except InputError as error:
+            if isinstance(corpus, str) and os.path.isfile(corpus):
+                raise InputError(
+                    f"{error} This text is the name of a file; to train on what the file holds, give Path({corpus!r})."
+                ) from None
+            raise
         other = None
         if held_out is not None:
             other = TrainingText(as_corpus(held_out, encoded.options), rows, settings.sample, settings.variant)
         parameters = new_parameters(objective, settings)
         if start is not None:
             self._begin_with(start, rows, parameters, objective)
+            if not np.isfinite(parameters.largest()):
+                raise FormatError(f"{start.where}: the output vectors or the subwords hold NaN or infinity; the file is damaged.")
         options = Options(report=report, held_out=other, patience=patience)
         trainer = Trainer(objective, text, settings, options, parameters)
         keep_checkpoints(trainer, checkpoints, {"estimator": type(self).__name__, **_identity(settings, encoded, rows, start)})
-        self.notes_ = list(encoded.notes)
+        self.notes_ = [*encoded.notes, *threads_notes(settings.threads, useful)]
         try:
             trainer.run()
         finally:  # after Ctrl-C as well: what was learned so far is of use
@@ -159,13 +172,7 @@ class Word2Vec(Estimator):
     def _keep(self, trainer: Trainer) -> None:
         corpus, rows = trainer.text.corpus, trainer.text.rows
         self.history_ = trainer.state.history
-        done, epochs = len(self.history_), trainer.settings.epochs
-        kept = trainer.kept_epoch or done
-        if kept < done:
-            early = f"Training ended after epoch {done} of {epochs}" if done < epochs else f"Of {done} epochs"
-            self.notes_.append(
-                f"{early}; the vectors are those of epoch {kept}, whose held-out loss of {trainer.state.best:.4f} was the lowest."
-            )
+        self.notes_ += trainer.kept_notes()
         if self.history_ and not any(record["pairs"] for record in self.history_):
             self.notes_.append(
                 "Nothing was learned, since no word was left with another beside it; take a longer text, or leave fewer words out (sample, "
@@ -179,7 +186,7 @@ class Word2Vec(Estimator):
             "corpus": corpus.record(),
             "known_tokens": trainer.text.known,
             "history": self.history_,
-            "kept_epoch": kept,
+            "kept_epoch": trainer.kept_epoch or len(self.history_),
         }
         exported = trainer.objective.export(trainer.parameters)
         self.vectors_ = WordVectors(**exported, counts=rows.counts, text_options=corpus.options, made=made)
@@ -211,8 +218,28 @@ class Word2Vec(Estimator):
             variant,
         )
 
+    def _useful_threads(self, words: int) -> int:
+        """How many threads learn as well as one does from a text of so many words."""
+        return useful_threads(words)
+
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:
         return make_objective(text, settings)
+
+    def start_notes(self, start: WordVectors) -> list[str]:
+        """What a training that begins with these vectors can't take over from them, a sentence each."""
+        notes = []
+        if self.loss == "hs":
+            notes.append("The vectors to begin with bring none for the tree, which begins anew.")
+        elif start.context is None:
+            notes.append("The vectors to begin with have no output vectors; these begin anew.")
+        return notes + self._subword_notes(start)
+
+    def _subword_notes(self, start: WordVectors) -> list[str]:
+        return (
+            []
+            if start.subwords is None
+            else ["The subwords of the vectors to begin with stay behind; FastText (train-fasttext) goes on with them."]
+        )
 
     def _check_start(self, start: WordVectors) -> None:
         if start.dimensions != self.dim:
@@ -220,11 +247,11 @@ class Word2Vec(Estimator):
                 f"The 'dim' parameter of {type(self).__name__} must be {start.dimensions}, as the vectors to begin with have. "
                 f"Got {self.dim} instead."
             )
+        start.check_finite()
 
     def _begin_with(self, start: WordVectors, rows: WordRows, parameters: Parameters, objective: Objective) -> None:
         """Copy vectors that are there already into the matrices."""
         self._check_start(start)
-        start.check_finite()
         found = rows.words.find_packed(start.words.blob, start.words.offsets, -1)
         known = np.flatnonzero(found >= 0)
         parameters.input_matrix[found[known]] = start.matrix[known]

@@ -175,7 +175,7 @@ class Settings:
     right_context: bool = True
 
     def __post_init__(self) -> None:
-        owner = "a training of word vectors"
+        owner = type(self).__name__
         check_choice(owner, "model", self.model, MODELS)
         check_choice(owner, "loss", self.loss, LOSSES)
         check_int(owner, "dim", self.dim, minimum=1, maximum=1 << 16)

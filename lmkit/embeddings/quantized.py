@@ -186,7 +186,7 @@ class QuantizationLoss:
 
     def __str__(self) -> str:
         return (
-            f"8 bits a number: {self.bytes_before / max(self.bytes_after, 1):.1f} times smaller; mean cosine with the float32 vectors "
+            f"8 bits a number: {self.bytes_before / max(self.bytes_after, 1):.1f} times smaller rows; mean cosine with the float32 vectors "
             f"{self.cosine:.6f}, relative error {self.relative_error:.2%} (worst row {self.worst_error:.2%}); {self.neighbours:.1%} of the "
             f"10 nearest words stay, asked of {self.sample:,} words"
         )

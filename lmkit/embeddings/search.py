@@ -27,6 +27,7 @@ _BLOCK_NUMBERS = 1 << 23
 _NORM_ROWS = 1 << 14
 _SCREENED = 4  # queries; more are faster as a product of matrices
 _SCREENED_NUMBERS = 1 << 22  # smaller matrices are read in a moment, sooner than the screen's kernel is loaded
+_SILENT = np.errstate(invalid="ignore", over="ignore")  # rows that hold NaN or infinity are told by name
 _TIE = 1e-6  # rounding of float32 cosines
 
 
@@ -90,6 +91,7 @@ class RowSearch:
         self.screen = screen
         self.check = check
 
+    @_SILENT
     def cosines(self, queries: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
         """float32 (n, R): cosines of queries, float32 (n, d) of length 1, with the chosen rows."""
         matrix, inverse = self.matrix[rows], self.inverse[rows]
@@ -145,9 +147,17 @@ class RowSearch:
         order = np.argsort(-exact, kind="stable")[:top]
         return first[order], exact[order]
 
+    @_SILENT
     def _exact(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         pieces = [rows[start : start + _NORM_ROWS] for start in range(0, len(rows), _NORM_ROWS)]  # all of them, if the codes say little
-        return np.concatenate([self.matrix[piece] @ query * self.inverse[piece] for piece in pieces] or [np.empty(0, np.float32)])
+        found = np.concatenate([self.matrix[piece] @ query * self.inverse[piece] for piece in pieces] or [np.empty(0, np.float32)])
+        self._check(found, rows)
+        return found
+
+    @_SILENT
+    def _check(self, scores: np.ndarray, rows: slice | np.ndarray) -> None:
+        if self.check is not None and not np.isfinite(scores.sum()):  # a sum is the quickest way to look at all of them
+            self.check(rows)
 
     def best_rows(
         self,
@@ -177,8 +187,7 @@ class RowSearch:
                 stop = min(start + rows_a_block, size)
                 chosen = slice(start, stop) if listed is None else listed[start:stop]
                 scores = score(first, last, chosen)
-                if self.check is not None and not np.isfinite(scores.sum()):  # a sum is the quickest way to look at all of them
-                    self.check(chosen)
+                self._check(scores, chosen)
                 for line in range(last - first):
                     left_out = () if exclude is None else exclude[first + line]
                     pieces[line].append(_best_of_block(scores[line], top, chosen, left_out))

@@ -144,8 +144,12 @@ class VectorStore:
     def check_finite(self, rows: slice | np.ndarray = slice(None)) -> None:
         """Raise FormatError if one of these vectors holds NaN or infinity. A file is not read through when it is opened: what uses all
         rows asks."""
-        found = self._rows[rows]
-        if not np.isfinite(found.sum(dtype=np.float64)):  # one pass that makes nothing; only then the places
+        if self.float_rows is None:  # codes have no such numbers, and their scales were looked at
+            return
+        found = self.float_rows[rows]
+        with np.errstate(invalid="ignore"):
+            total = found.sum(dtype=np.float64)  # one pass that makes nothing; only then the places
+        if not np.isfinite(total):
             bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
             if len(bad):
                 raise self._not_finite(np.arange(len(self))[rows][bad])

@@ -285,7 +285,7 @@ class WordVectors(VectorStore):
             return self
         other = copy.copy(self)
         other.__dict__.pop("_search", None)
-        other._inverse_norms  # noqa: B018  (NaN has no code: this says where there is one)
+        other.check_finite()  # NaN has no code
         other.quantized = QuantizedMatrix.from_matrix(self.matrix)
         return other
 
@@ -324,10 +324,16 @@ class WordVectors(VectorStore):
 
         Raises
         ------
+        UsageError : for an ending of another format.
         OutputError : if it can't be written.
         FormatError : if a vector holds NaN or infinity.
         """
-        from lmkit.embeddings import native
+        from lmkit.embeddings import formats, native
+
+        if (form := formats.format_of_name(str(path).lower())) is not None:
+            raise UsageError(
+                f"{path}: save writes lmkit's own file (.vectors); {form.title} is written by lmkit.embeddings.formats.write_vectors."
+            )
 
         native.write_native(path, self)
 

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import overload
 
 import numpy as np
 
@@ -64,7 +65,15 @@ class StringTable:
     def __iter__(self) -> Iterator[str]:
         return iter(self.strings())
 
-    def __getitem__(self, index: int) -> str:
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self.string(one) for one in range(len(self))[index]]
         return self.string(index)
 
     def __eq__(self, other: object) -> bool:

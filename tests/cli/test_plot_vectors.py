@@ -53,6 +53,7 @@ def test_relations(run, vectors: Path, tmp_path: Path) -> None:
 def test_refusals(fails, vectors: Path, tmp_path: Path) -> None:
     out = ["--out", tmp_path / "x.html"]
     assert "Nothing to draw" in fails("plot", "vectors", vectors, *out, code=2)
+    assert "--pairs king is no pair" in fails("plot", "vectors", vectors, "--pairs", "king", "man:woman", *out, code=2)
     assert "'quen'" in fails("plot", "vectors", vectors, "--words", "king", "quen", *out, code=2)
     assert "'france:' is no pair" in fails("plot", "vectors", vectors, "--pairs", "france:", *out, code=2)
     assert "no relation 'kings'" in fails("plot", "vectors", vectors, "--relation", "kings", *out, code=2)

@@ -82,6 +82,9 @@ def test_bad_input(fails: Run, vectors: Path, tmp_path: Path) -> None:
     assert "no such file" in fails("neighbors", "king", "--model", tmp_path / "none.vectors")
     Path("text.txt").write_text("king man woman\n")
     fails("neighbors", "king", "--model", "text.txt")
+    assert ".: is a folder" in fails("neighbors", "king", "--model", ".")
+    Path("x.pt").touch()
+    assert "none.txt: the words can't be read (No such file or directory)" in fails("convert", "x.pt", "y.lm", "--words", "none.txt")
     WordVectors(["zero", "one"], np.array([[0, 0], [1, 1]])).save("zero.vectors")
     assert "'zero' is zero" in fails("neighbors", "zero", "--model", "zero.vectors", code=2)
     assert "cancel out" in fails("analogy", "one", "one", "zero", "--model", "zero.vectors", code=2)
@@ -90,7 +93,7 @@ def test_bad_input(fails: Run, vectors: Path, tmp_path: Path) -> None:
 def test_quantize(run: Run, fails: Run, vectors: Path) -> None:
     outcome = run("quantize", vectors, "--out", "small.vectors")
     assert "small.vectors: " in outcome.out
-    assert "times smaller; mean cosine with the float32 vectors 0.9999" in outcome.out
+    assert "times smaller rows; mean cosine with the float32 vectors 0.9999" in outcome.out
     card = run("quantize", vectors, "--out", "two.vectors", "--words", 2, "--json").json
     assert (card["words"], card["dimensions"], card["loss"]["sample"]) == (2, 3, 2)
     before, after = (run("neighbors", "king", "--model", name, "--json").json["words"] for name in (vectors, "small.vectors"))
@@ -121,6 +124,9 @@ def test_word2vec_s_own_command_lines(run: Run, fails: Run, tmp_path: Path) -> N
     assert "named twice" in fails("train-w2v", tmp_path / "t.txt", *typed, *rest, code=2)
     assert "one of the two" in fails("train-w2v", *typed, *rest, "-hs", 1, "-negative", 5, code=2)
     assert "lmkit convert" in fails("train-w2v", *typed, *rest, "-binary", 1, code=2)
+    for option, name in ((["-debug", 2], "-debug, which is --quiet here"), (["--workers", 2], "--workers, which is --threads here")):
+        assert f"No such option: {name}; see" in fails("train-w2v", *typed, *rest, *option, code=2)
+    assert "No such option: -classes; see" in fails("train-w2v", *typed, *rest, "-classes", 0, code=2)
     fasttext = ["-input", tmp_path / "t.txt", "-dim", 4, "-minCount", 1, "-epoch", 1, "-bucket", 50, "-output", tmp_path / "f.vectors"]
     assert run("train-fasttext", *fasttext, "-q").code == 0
 
@@ -135,3 +141,24 @@ def test_options_that_change_nothing_are_refused(fails: Run, tmp_path: Path) -> 
         (["--left-context", "--loss", "hs", "--sample", 1e-5], "--sample"),
     ):
         assert f"{name} is for" in fails("train-w2v", tmp_path / "t.txt", "--out", tmp_path / "v.vectors", *options, code=2)
+
+
+def test_training_notes_what_it_can_t_take_over(run: Run, fails: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("a b c d a b\n" * 40, encoding="utf-8")
+    common = [tmp_path / "t.txt", "--dim", 4, "--min-count", 1, "--epochs", 1, "--threads", 1]
+    subwords, plain = tmp_path / "s.vectors", tmp_path / "p.vectors"
+    assert run("train-fasttext", *common, "--buckets", 50, "--out", subwords).code == 0
+    WordVectors(["a", "b"], np.eye(2, 4, dtype=np.float32)).save(plain)
+    assert "begin anew" not in run("train-fasttext", *common, "--buckets", 50, "--start", subwords, "--out", tmp_path / "a").err
+    other = run("train-fasttext", *common, "--buckets", 50, "--min-n", 2, "--start", subwords, "--out", tmp_path / "b").err
+    assert "n-grams of 3 to 6 characters in 50 buckets, and these are others: all n-grams begin anew" in other
+    assert (
+        "subwords of the vectors to begin with stay behind" in run("train-w2v", *common, "--start", subwords, "--out", tmp_path / "c").err
+    )
+    assert "no output vectors; these begin anew" in run("train-w2v", *common, "--start", plain, "--out", tmp_path / "d").err
+    assert "with --held-out" in fails("train-w2v", *common, "--patience", 1, "--out", tmp_path / "e", code=2)
+    refused = fails("train-w2v", *common, "--negative", 0, "--out", tmp_path / "e", code=2)
+    assert refused == "Error: --negative must be an int of at least 1 and at most 1024, not 0."
+    told = run("convert", subwords, tmp_path / "x.bin").err
+    assert "Note: the counts and the output vectors stay behind; .vectors keeps them." in told
+    assert "output vectors" not in run("convert", subwords, tmp_path / "f.bin", "--to", "fasttext").err

@@ -348,3 +348,16 @@ def test_bad_parameters(arguments: dict, message: str) -> None:
 def test_one_word_ends_with_a_sentence_that_says_so(estimator: Word2Vec) -> None:
     with pytest.raises(InputError, match="only the word 'x'"):
         estimator.fit("x x x\nx x")
+
+
+def test_output_rows_meet_words_when_threads_are_merged() -> None:
+    """With subwords that is the mean of a word's rows, which is much shorter than they are."""
+    model = FastText(dim=8, min_count=2, buckets=100, threads=1)
+    text = TrainingText(corpus(), WordRows.from_corpus(corpus(), 2, None, OWN), 0.0, OWN)
+    objective = SubwordBags(text, model.settings(), model.ngrams())
+    parameters = new_parameters(objective, model.settings())
+    parameters.output_matrix[:] = np.arange(8)
+    (words, often), (outputs, _) = objective.partners(parameters, objective.updates(), 5)
+    np.testing.assert_allclose(words, objective.export(parameters)["matrix"][:5], rtol=1e-6)
+    assert often.tolist() == text.expected_kept[:5].tolist()
+    assert outputs.shape == (5, 8)

@@ -260,3 +260,12 @@ def test_resume_ends_with_the_same_bytes(tmp_path: Path, kind: str) -> None:
 def test_all_pairs_of_words_have_a_probability(model: EmbeddingLanguageModel) -> None:
     for first, second in itertools.product(WORDS[:4], repeat=2):
         assert np.isfinite(model.score([[first, second]]).log_probabilities).all()
+
+
+def test_what_early_stopping_kept_is_told() -> None:
+    with pytest.raises(InvalidParameterError, match="'patience' parameter of fit"):
+        EmbeddingLanguageModel(dim=8).fit(TEXT, patience=1)
+    model = EmbeddingLanguageModel(dim=8, epochs=40, learning_rate=0.1, threads=1).fit(TEXT, held_out=HELD_OUT, patience=1)
+    kept, done = model.metadata_["kept_epoch"], len(model.history_)
+    assert kept == done - 1 < 39
+    assert any(f"ended after epoch {done} of 40; the vectors are those of epoch {kept}" in note for note in model.notes_)

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.embeddings import Checkpoints, Variant, Word2Vec
+from lmkit import _container
+from lmkit.embeddings import Checkpoints, FastText, Variant, Word2Vec
 from lmkit.embeddings.training import merging
 from lmkit.embeddings.training.trainer import Trainer
-from lmkit.errors import DivergenceError, InputError, InvalidParameterError, UsageError
+from lmkit.errors import DivergenceError, FormatError, InputError, InvalidParameterError, UsageError
 from lmkit.text import as_corpus
 
 TOPICS = [[f"{topic}{i}" for i in range(6)] for topic in ("sea", "sky", "bread", "stone")]
@@ -170,6 +171,46 @@ def test_resume_refuses_another_training(tmp_path: Path) -> None:
         small().fit(topics(3000, 9), checkpoints=checkpoints)
 
 
+def test_resume_refuses_another_held_out_text_or_patience(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "state", minutes=0, resume=True)
+    small().fit(topics(), held_out=topics(50, 1), patience=1, checkpoints=checkpoints)
+    for given, name in (
+        ({"held_out": topics(50, 2), "patience": 1}, r"held_out\.sha256"),
+        ({}, r"held_out\.sha256 '\w+', this training has None"),
+        ({"held_out": topics(50, 1)}, r"patience 1, this training has None"),
+    ):
+        with pytest.raises(UsageError, match=name):
+            small().fit(topics(), checkpoints=checkpoints, **given)
+    with pytest.raises(UsageError, match="estimator 'Word2Vec', this training has 'FastText'"):
+        FastText(dim=16).fit(topics(), held_out=topics(50, 1), patience=1, checkpoints=checkpoints)
+    (tmp_path / "state").write_bytes(b"")
+    with pytest.raises(FormatError, match="it has 0 bytes"):
+        small().fit(topics(), checkpoints=checkpoints)
+
+
+def test_checkpoints_that_don_t_know_their_held_out_text_go_on(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "state", minutes=0, resume=True)
+    whole = small().fit(topics(), checkpoints=checkpoints)
+    stored = _container.read_container(tmp_path / "state")
+    identity = {name: value for name, value in stored.metadata["identity"].items() if name not in ("held_out", "patience", "estimator")}
+    tensors = {name: np.array(stored[name]) for name in stored}
+    _container.write_container(tmp_path / "state", stored.kind, {**stored.metadata, "identity": identity}, tensors)
+    resumed = small().fit(topics(), held_out=topics(50, 1), checkpoints=checkpoints)
+    assert [record["loss"] for record in resumed.history_] == [record["loss"] for record in whole.history_]
+
+
+def test_threads_share_no_less_than_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(merging, "WORDS_A_THREAD", 5000)  # of the 30,000 words here
+    for model, threads in ((small(threads=None), 6), (FastText(dim=4, loss="hs", epochs=1), 4)):
+        model.fit(topics())
+        assert model.vectors_.made["settings"]["threads"] == threads
+        assert model.notes_ == []
+    assert small(threads=7).fit(topics()).notes_ == [
+        "7 threads learn less from this text than 6 would; take no more than that (threads, --threads)."
+    ]
+
+
 def test_interrupt_keeps_what_was_learned(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)  # ignored in a shell's background
     model = small(epochs=40)
@@ -301,7 +342,7 @@ def test_a_sentence_of_half_a_million_words(compat: str | None) -> None:
 
 
 def test_a_rate_too_high_is_told() -> None:
-    with pytest.raises(DivergenceError, match="lower learning rate than 10"):
+    with pytest.raises(DivergenceError, match=r"lower learning rate than 10\."):
         small(learning_rate=10.0, model="cbow", compat=Variant(cbow_mean=False), epochs=30).fit(topics())
 
 
@@ -333,3 +374,16 @@ def test_kernels_without_avx512(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
     files = [str(Path(__file__).with_name(name)) for name in ("test_training.py", "test_hs.py", "test_subwords.py")]
     subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files], env=environment, check=True)
+
+
+def test_a_file_name_as_text_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("a b")
+    with pytest.raises(InputError, match=r"This text is the name of a file; .*give Path\('text.txt'\)"):
+        small().fit("text.txt")
+
+
+def test_an_exponent_beyond_numbers_is_refused() -> None:
+    for estimator in (Word2Vec, FastText):
+        with pytest.raises(InvalidParameterError, match="'noise_exponent' parameter of Variant .* Got 1000"):
+            estimator(dim=4, compat=Variant(noise_exponent=1000)).fit(topics())

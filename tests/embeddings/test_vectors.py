@@ -12,7 +12,7 @@ from reference import search_twin
 
 import lmkit
 from lmkit import _container, protocols
-from lmkit.embeddings import Word2Vec
+from lmkit.embeddings import FastText, Word2Vec
 from lmkit.embeddings.formats import write_vectors
 from lmkit.embeddings.subwords import NgramOptions, Subwords
 from lmkit.embeddings.vectors import Neighbour, WordVectors
@@ -37,6 +37,7 @@ def test_look_up() -> None:
     assert vectors["w3"].tolist() == vectors.matrix[3].tolist()
     assert vectors.vectors(["w3", "w0", "w3", "w1", "w2"]).tolist() == vectors.matrix[[3, 0, 3, 1, 2]].tolist()
     assert list(vectors) == ["w0", "w1", "w2", "w3", "w4"]
+    assert (vectors.words[:2], vectors.words[-2::-2]) == (["w0", "w1"], ["w3", "w1"])
     np.testing.assert_allclose(np.linalg.norm(vectors.unit, axis=1), 1, rtol=1e-6)
 
 
@@ -140,11 +141,12 @@ def test_nan_is_found_and_named(tmp_path: Path) -> None:
         make().most_similar(np.full(12, np.inf, np.float32))
 
 
-def test_nan_in_a_file_with_lengths_is_found_where_it_is_used(tmp_path: Path) -> None:
+def test_nan_in_a_file_with_lengths_is_found_where_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(10).save(tmp_path / "n.vectors")
     opened = lmkit.load(tmp_path / "n.vectors")
+    codes = opened.screened().quantized
     rows = np.array(opened.matrix)
-    rows[7, 2] = np.nan
+    rows[7, 2], rows[8, :2] = np.nan, (np.inf, -np.inf)
     damaged = WordVectors(opened.words, rows, norms=opened.norms, where="n.vectors")
     uses: list[Callable[[], object]] = [
         lambda: damaged.most_similar("w1"),
@@ -153,11 +155,24 @@ def test_nan_in_a_file_with_lengths_is_found_where_it_is_used(tmp_path: Path) ->
         damaged.quantize,
         lambda: write_vectors(damaged, tmp_path / "n.bin", "word2vec"),
         lambda: Word2Vec(dim=12, min_count=1).fit("w1 w2 w3", start=damaged),
+        lambda: FastText(dim=12, min_count=1).fit("w1 w2 w3", start=damaged),
+        damaged.screened,
+        lambda: WordVectors(opened.words, rows, norms=opened.norms, quantized=codes, where="n.vectors").most_similar("w1", top=9),
     ]
+    monkeypatch.setattr("lmkit.embeddings.search._SCREENED_NUMBERS", 0)
     for use in uses:
         with pytest.raises(FormatError, match=r"n\.vectors: the vector of 'w7' \(row 7\) holds NaN"):
             use()
     assert damaged.similarity("w1", "w2") == opened.similarity("w1", "w2")
+    with pytest.raises(FormatError, match=r"c\.vectors: the output vectors or the subwords hold NaN"):
+        Word2Vec(dim=12, min_count=1).fit("w1 w2 w3", start=make(10, context=rows, where="c.vectors"))
+
+
+def test_save_refuses_the_endings_of_others(tmp_path: Path) -> None:
+    for name in ("v.bin", "v.TXT", "v.vec", "v.npz"):
+        with pytest.raises(UsageError, match=r"save writes lmkit's own file .* is written by lmkit\.embeddings\.formats\.write_vectors"):
+            make(3).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_huge_and_tiny_rows_keep_their_direction() -> None:

@@ -127,8 +127,9 @@ def scan_lines(data, limit, at, has_words, vectors, words, offsets, hard, loose)
 
 @kernel
 def count_numbers(data, start, limit, lines):  # type: ignore[no-untyped-def]
-    """The least number of fields that are numbers at the ends of the first lines, their first field left out; and the lines looked at."""
-    least = -1
+    """The least and the highest number of fields that are numbers at the ends of the first lines, their first field left out; and the lines
+    looked at."""
+    least = most = -1
     at = start
     seen = 0
     while seen < lines and at < limit:
@@ -146,8 +147,9 @@ def count_numbers(data, start, limit, lines):  # type: ignore[no-untyped-def]
                 fields += 1
                 stop = first
             least = fields if least < 0 else min(least, fields)
+            most = max(most, fields)
         at = end + 1
-    return least, seen
+    return least, most, seen
 
 
 @kernel

@@ -78,7 +78,7 @@ def _check_first_lines(window: Window, layout: Layout, errors: str, has_words: b
     limit = max(window.lines_end(), window.at)
     if limit == window.at:
         limit = window.used
-    found, seen = kernels.count_numbers(window.data, window.at, limit, _SAMPLE)
+    found, most, seen = kernels.count_numbers(window.data, window.at, limit, _SAMPLE)
     found += 0 if has_words else 1  # the first field is a number too
     if seen == 0:
         said = "" if layout.rows is None else f", the header says {layout.rows:,}"
@@ -87,7 +87,7 @@ def _check_first_lines(window: Window, layout: Layout, errors: str, has_words: b
         if not 0 < found <= MAXIMUM_DIMENSIONS:
             raise FormatError(f"{path}, line {layout.line + 1}: no numbers behind the word; this is no vectors file.")
         return int(found)
-    if found != layout.dimensions:
+    if found != layout.dimensions and not found < layout.dimensions <= most:  # else single rows are short, which their reader tells
         raise FormatError(
             f"{path}, line 1: the header says {layout.dimensions:,} dimensions, but the first {seen} rows have {found:,} numbers; "
             "correct the header, or make the file again."

@@ -88,14 +88,15 @@ def _subwords(path: Path, header: layout.Header, dictionary: layout.Dictionary, 
             raise FormatError(f"{path}: the rows of the pruned n-grams are not numbered 0 to {len(rows) - 1:,}; the file is damaged.")
         kept = np.empty(len(rows), np.int64)
         kept[rows] = pruned[:, 0]
-    ngrams, counts_missing = matrix[words:], False
-    if pruned is None and np.count_nonzero(used := ngrams.any(axis=1)) < len(used) // 2:
+    own, ngrams, counts_missing = matrix[:words], matrix[words:], False
+    used = np.flatnonzero(np.asarray(ngrams.any(axis=1)))
+    if pruned is None and len(used) < len(ngrams) // 2:
         # as lmkit writes it: the buckets that no word of the training has are zero, and a sparse table of the others says the same
-        kept, counts_missing = np.flatnonzero(used), True
-        ngrams = ngrams[kept]
+        kept, counts_missing = used, True
+        own, ngrams = own.copy(), ngrams[kept]  # of the whole matrix nothing stays in memory
     try:
         options = NgramOptions(header.minn, header.maxn, header.bucket)
-        return Subwords(options, ngrams, kept=kept, word_vectors=matrix[:words], counts_missing=counts_missing)
+        return Subwords(options, ngrams, kept=kept, word_vectors=own, counts_missing=counts_missing)
     except InvalidParameterError as error:
         raise FormatError(f"{path}: the n-grams' options can't be ({error}); the file is damaged.") from None
 

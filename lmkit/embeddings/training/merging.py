@@ -15,7 +15,8 @@ along u_i the sum of the changes is multiplied by
     (1 - e^(-T n w_i)) / (T (1 - e^(-n w_i))),
 
 which is 1 where little was done and 1/T where the row has come to rest. The first 16 directions have their own value, the others share the
-mean of theirs. n is what the objective expects (`Objective.updates`), M is taken from the most frequent rows.
+mean of theirs. n is what the objective expects (`Objective.updates`), M is taken from the most frequent partners (`Objective.partners`):
+with subwords from the words, the means of their rows, for M of the rows themselves is many times larger, and output rows would hardly move.
 
 Rows are in falling order of updates: the first are merged in every round, the next less often, all in every `Plan.full`-th round. At a
 round that merges all rows the copies agree, and there a training can be interrupted, measured or stored.
@@ -52,16 +53,18 @@ TIERS_OF_TWO, FULL_OF_TWO = ((1024, 1), (8192, 4)), 16
 """The same for two threads, which have less to tell each other."""
 MOMENT_ROWS = 1024
 """Rows from which M is taken: most steps are theirs."""
-SLOPE, SLOPE_OF_TWO = 0.15, 0.015
-"""sigma'(x) at scores as they are in a trained model; it is 0.25 at x = 0 and 0.1 at x = 2. Two threads never overshoot by more than a
-factor of two, and are better off with nearly the whole sum: see docs/embeddings.md."""
+SLOPE_OF_TWO = 0.015
+"""For two threads, instead of `Objective.slope`: they never overshoot by more than a factor of two, and are better off with nearly the
+whole sum: see docs/embeddings.md."""
+WORDS_A_THREAD = 100_000
+"""Words of text that each thread needs to learn as well as one alone does: see docs/embeddings.md."""
 _ITERATIONS = 2  # of the subspace from one round to the next
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """How often what is merged. stretch: tokens of a thread and round. full: rounds between merges of all rows. tiers: see `TIERS`.
-    slope: see `SLOPE`."""
+    slope: see `Objective.slope`."""
 
     stretch: int
     full: int
@@ -69,13 +72,25 @@ class Plan:
     slope: float
 
     @classmethod
-    def of(cls, threads: int, tokens: int) -> Plan:
-        """threads : how many copies. tokens : of the text, all epochs together."""
+    def of(cls, threads: int, tokens: int, slope: float) -> Plan:
+        """threads : how many copies. tokens : of the text, all epochs together. slope : of the objective."""
         if threads == 1:
             return cls(SINGLE_STRETCH, 1, (), 0.0)
         longest = max(STRETCH, TOGETHER // threads)
-        tiers, full, slope = (TIERS_OF_TWO, FULL_OF_TWO, SLOPE_OF_TWO) if threads == 2 else (TIERS, FULL, SLOPE)
+        tiers, full, slope = (TIERS_OF_TWO, FULL_OF_TWO, SLOPE_OF_TWO) if threads == 2 else (TIERS, FULL, slope)
         return cls(min(longest, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), full, tiers, slope)
+
+
+def useful_threads(words: int) -> int:
+    """How many threads a text of so many words keeps busy without loss."""
+    return max(1, words // WORDS_A_THREAD)
+
+
+def threads_notes(threads: int, useful: int) -> list[str]:
+    """What to tell of more threads than are useful, a sentence or none."""
+    if threads <= useful:
+        return []
+    return [f"{threads:,} threads learn less from this text than {useful:,} would; take no more than that (threads, --threads)."]
 
 
 class Directions:
@@ -121,8 +136,8 @@ class Replicas:
 
     def __init__(self, parameters: Parameters, objective: Objective, threads: int, workers: int, tokens: int) -> None:
         self.threads = threads
-        self.plan = Plan.of(threads, tokens)
-        self._parameters = parameters
+        self.plan = Plan.of(threads, tokens, objective.slope)
+        self._parameters, self._objective = parameters, objective
         self._pool = ThreadPoolExecutor(min(threads, workers))
         self._limit = contextlib.ExitStack()
         self._matrices = (parameters.input, parameters.output)
@@ -132,7 +147,6 @@ class Replicas:
         if threads > 1:
             self._copies = [aligned_zeros(threads * matrix.size) for matrix in self._matrices]
             self._per_token = [counts / max(objective.text.tokens, 1) for counts in objective.updates()]
-            self._weights = [_shares(counts[:MOMENT_ROWS]) for counts in self._per_token]
             self._directions = [Directions(parameters.dim, parameters.stride) for _ in self._matrices]
             self._scratch = [aligned_zeros(2 * (parameters.stride + kernels.DIRECTIONS)) for _ in range(2 * threads)]
             for copies, matrix in zip(self._copies, self._matrices, strict=True):
@@ -195,13 +209,13 @@ class Replicas:
         self.run(kernels.merge_rows, work)
 
     def _find_directions(self) -> None:
-        matrices = (self._parameters.input_matrix, self._parameters.output_matrix)
-        self.run(_follow, [(*each, self._anew) for each in zip(self._directions, matrices, self._weights, strict=True)])
+        partners = self._objective.partners(self._parameters, self._per_token, MOMENT_ROWS)
+        self.run(_follow, [(*each, self._anew) for each in zip(self._directions, partners, strict=True)])
 
 
-def _follow(directions: Directions, matrix: np.ndarray, weights: np.ndarray, anew: bool) -> None:
-    rows = matrix[: len(weights)]
-    directions.follow(((rows * weights[:, np.newaxis]).T @ rows).astype(np.float64), anew)
+def _follow(directions: Directions, partners: tuple[np.ndarray, np.ndarray], anew: bool) -> None:
+    rows, counts = partners
+    directions.follow(((rows * _shares(counts)[:, np.newaxis]).T @ rows).astype(np.float64), anew)
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

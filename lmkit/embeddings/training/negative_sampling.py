@@ -11,7 +11,7 @@ from lmkit.embeddings.training import _kernels_pairs as pairs
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
 from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
-from lmkit.errors import InputError
+from lmkit.errors import InputError, InvalidParameterError
 from lmkit.numeric.alias import alias_table
 from lmkit.text.vocabulary import frozen
 
@@ -29,7 +29,7 @@ class _NegativeSampling(Objective):
             )
         self.input_rows = self.output_rows = size
         variant = settings.variant
-        weights = _powers(text.rows.counts, variant.noise_exponent)
+        weights = noise_weights(text.rows.counts, variant.noise_exponent)
         if variant.end_of_sentence == "row":  # word2vec.c draws another word at random where it has drawn `</s>`, which stands first
             weights[1:] += weights[0] / (size - 1)
             weights[0] = 0
@@ -103,10 +103,16 @@ class Cbow(_NegativeSampling):
         )
 
 
-def _powers(counts: np.ndarray, exponent: float) -> np.ndarray:
-    """Counts to a power; a word that does not occur is never drawn."""
+def noise_weights(counts: np.ndarray, exponent: float) -> np.ndarray:
+    """Counts to a power; a word that does not occur is never drawn. Raises InvalidParameterError where that is beyond all numbers."""
     weights = np.zeros(len(counts))
-    weights[counts > 0] = np.power(counts[counts > 0].astype(np.float64), exponent)
+    with np.errstate(over="ignore", under="ignore"):
+        weights[counts > 0] = np.power(counts[counts > 0].astype(np.float64), exponent)
+        if not 0 < weights.sum() < np.inf:
+            raise InvalidParameterError(
+                f"The 'noise_exponent' parameter of Variant must be one to which counts can be raised, mostly from -1 to 1. "
+                f"Got {exponent!r} instead."
+            )
     return weights
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,8 @@ class Objective(abc.ABC):
 
     input_rows: int
     output_rows: int
+    slope = 0.15
+    """sigma'(x) at scores as they are in a trained model, for the merging of threads; it is 0.25 at x = 0 and 0.1 at x = 2."""
 
     def __init__(self, text: TrainingText, settings: Settings) -> None:
         self.text = text
@@ -129,6 +132,14 @@ class Objective(abc.ABC):
     @abc.abstractmethod
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
         """float64 (input_rows,), (output_rows,): in about how many pairs of an input and an output row an epoch trains each row."""
+
+    def partners(self, parameters: Parameters, updates: Sequence[np.ndarray], most: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What output rows, and what input rows meet in a pair, the `most` frequent of them: float32 (n, dim), and how often each.
+
+        updates : in proportion to those of `updates`.
+        """
+        matrices = (parameters.input_matrix, parameters.output_matrix)
+        return [(matrix[:most], often[:most]) for matrix, often in zip(matrices, updates, strict=True)]
 
     @abc.abstractmethod
     def scratch(self) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from lmkit.embeddings._kernels_subwords import mean_rows
 from lmkit.embeddings.options import Settings
 from lmkit.embeddings.subwords import NgramOptions, Subwords, hash_ngrams
 from lmkit.embeddings.training import _kernels_bags as kernels
 from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
 from lmkit.embeddings.training.hierarchical import NO_NOISE, NO_PATHS, Tree, bag_block
+from lmkit.embeddings.training.negative_sampling import noise_weights
 from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
@@ -79,7 +82,9 @@ class SubwordBags(Objective):
         self.tree = Tree(text.rows.counts) if settings.loss == "hs" else None
         self.input_rows = len(self.rows)
         self.output_rows = len(words) if self.tree is None else self.tree.n_nodes
-        self.noise_weights = np.power(text.rows.counts.astype(np.float64), settings.variant.noise_exponent)
+        if self.tree is None:
+            self.slope = 0.03  # measured: at 0.15 the rows of the common n-grams grow without use (docs/embeddings.md)
+        self.noise_weights = noise_weights(text.rows.counts, settings.variant.noise_exponent)
         self.noise = NO_NOISE if self.tree else skipgram.Noise(frozen(alias_table(self.noise_weights)), settings.negative)
         self.paths = self.tree.paths if self.tree else NO_PATHS
         self.cbow = settings.model == "cbow"
@@ -98,6 +103,16 @@ class SubwordBags(Objective):
         return uses * (1 + self.settings.negative), predicted + self.noise_weights * (
             predicted.sum() * self.settings.negative / self.noise_weights.sum()
         )
+
+    def partners(self, parameters: Parameters, updates: Sequence[np.ndarray], most: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """As for every objective; output rows meet words, each the mean of its rows."""
+        starts, members = self.rows.members
+        matrix = frozen(parameters.input.reshape(-1, self.stride))
+        words = min(most, len(self.text.rows))
+        means = np.empty((words, self.stride), np.float32)
+        rows = members[: starts[words]].astype(np.int64)
+        mean_rows(starts[: words + 1], rows, matrix, False, matrix[:0], np.full(words, -1), means)
+        return [(means[:, : parameters.dim], self.text.expected_kept[:words]), (parameters.output_matrix[:most], updates[1][:most])]
 
     def scratch(self) -> Any:
         window = self.settings.window

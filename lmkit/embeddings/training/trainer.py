@@ -164,6 +164,15 @@ class Trainer:
             self.parameters.assign(self.best)
             self.kept_epoch = self.state.best_epoch
 
+    def kept_notes(self) -> list[str]:
+        """Which epoch's vectors were kept where it is not the last, a sentence or none."""
+        done, planned = len(self.state.history), self.passes.count
+        if self.kept_epoch is None or self.kept_epoch == done:
+            return []
+        early = f"Training ended after epoch {done} of {planned}" if done < planned else f"Of {done} epochs"
+        best = f"whose held-out loss of {self.state.best:.4f} was the lowest"
+        return [f"{early}; the vectors are those of epoch {self.kept_epoch}, {best}."]
+
     def _train_epoch(self, replicas: Replicas, scratch: list[Any]) -> None:
         state, plan = self.state, replicas.plan
         each = plan.stretch
@@ -221,9 +230,10 @@ class Trainer:
             "learning_rate": self._rate_at(self.passes.end(state.epoch)),
         }
         if not self.parameters.largest() < _LARGEST or not math.isfinite(loss):
+            fewer = f", or with fewer threads than {self.settings.threads}" if self.settings.threads > 1 else ""
             raise DivergenceError(
                 f"The vectors have grown without bound in epoch {state.epoch + 1} (a loss of {loss / max(pairs, 1):.3g} nats); train with "
-                f"a lower learning rate than {self.settings.learning_rate:g}, or with fewer threads than {self.settings.threads}."
+                f"a lower learning rate than {self.settings.learning_rate:g}{fewer}."
             )
         if self.options.held_out is not None:
             record["held_out_loss"] = self.held_out_loss()

@@ -65,7 +65,7 @@ class Embedding:
         known = np.flatnonzero(rows >= 0)
         if len(known) == 0:
             raise InvalidParameterError("The word vectors know none of the words of the training text; were both read in the same way?")
-        found = vectors.vectors([vocabulary.token(first + place) for place in known]).astype(table.dtype)
+        found = vectors.vectors([vocabulary.token(first + place) for place in known.tolist()]).astype(table.dtype)
         table[first + known] = found * np.sqrt(np.mean(table**2) / max(float(np.mean(found**2)), 1e-12))
         self.weight.is_trained = not frozen
         return len(known)

@@ -222,3 +222,8 @@ def test_other_texts_are_not_taken_for_vectors(installed: Path, tmp_path: Path) 
             lmkit.load(file_of(tmp_path, content))
     with pytest.raises(FormatError, match=r"can't be opened"):
         lmkit.load(installed / "questions-words.txt")
+
+
+def test_a_short_row_among_the_first_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"line 3: 'b' has 1 numbers, the rows before have 2"):
+        read_vectors(file_of(tmp_path, "3 2\na 1 2\nb 1\nc 1 2\n"), "word2vec")
