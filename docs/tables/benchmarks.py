@@ -84,7 +84,7 @@ TABLES: dict[str, tuple[str, list[Row]]] = {
             *_embedding("skipgram", "skip-gram, negative sampling", "gensim", "word2vec.c", "fastText"),
             *_embedding("cbow", "CBOW, negative sampling", "gensim", "word2vec.c", "fastText"),
             *_embedding("skipgram-hs", "skip-gram, hierarchical softmax", "gensim", "word2vec.c", "fastText"),
-            *_embedding("cbow-hs", "CBOW, hierarchical softmax, 5 epochs", "gensim", "word2vec.c"),
+            *_embedding("cbow-hs", "CBOW, hierarchical softmax", "gensim", "word2vec.c"),
             *_embedding("subwords", "skip-gram with subwords", "gensim", "fastText"),
         ],
     ),
