@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from neural.test_trainer import words
 
+import lmkit
 from lmkit import NgramLanguageModel
 from lmkit.beam_search import beam_search
 from lmkit.neural.architecture import Architecture
@@ -59,6 +60,15 @@ def test_every_cell_writes_what_its_scores_say(cell) -> None:
         for seed in range(3):
             found = list(generate(model, [5, 4], decoding=decoding, max_tokens=12, rng=seed))
             assert found == plain(model, [5, 4], decoding, 12, 0, seed)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_every_cell_writes_as_soon_as_it_is_opened(cell, tmp_path) -> None:
+    model = a_model(cell)
+    model.save(tmp_path / "m.lm")
+    for decoding in DECODINGS[1:3]:
+        expected = list(generate(model, [5, 4], decoding=decoding, max_tokens=12, rng=1))
+        assert list(generate(lmkit.load(tmp_path / "m.lm"), [5, 4], decoding=decoding, max_tokens=12, rng=1)) == expected
 
 
 @pytest.mark.parametrize("output", ["huffman", "nce"])

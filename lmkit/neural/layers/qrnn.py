@@ -38,17 +38,16 @@ class QRNN(RecurrentLayer):
     def _begin_cell(self, rows: int, texts: int) -> None:
         self.cells = np.empty((rows, self.hidden_size), self.dtype)
         self.first_cells = np.empty((texts, self.hidden_size), self.dtype)
-        self._kept = np.empty((0, self.hidden_size), self.dtype)
+        self._kept = np.empty((0, self.hidden_size), self.dtype)  # room for what zoneout leaves, once it is asked for
 
     def drop_recurrent(self, masks: Masks | None, site: int, probability: float, texts: int) -> None:
         self._zoneout = None if masks is None or probability == 0 else (masks, site, probability, texts)
-        wanted = 0 if self._zoneout is None else len(self.cells)
-        if len(self._kept) != wanted:
-            self._kept = np.empty((wanted, self.hidden_size), self.dtype)
+        if self._zoneout is not None and len(self._kept) != len(self.cells):
+            self._kept = np.empty_like(self.cells)
 
     def _kept_units(self, shard: Shard) -> np.ndarray:
         if self._zoneout is None:
-            return self._kept
+            return self._kept[:0]
         masks, site, probability, texts = self._zoneout
         kept = self._kept[shard.rows]
         kept[:] = 1
