@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent.parent / "benchmarks" / "results"
 PAGE = HERE.parent / "embeddings.md"
 
-TEXTS = {"3m": "3.0M", "1500k": "1.5M", "750k": "0.75M"}
+TEXTS = {"18m": "18M", "3m": "3.0M", "1500k": "1.5M", "750k": "0.75M"}
 """Result files by the end of their names, and the words of their texts."""
 KINDS = {
     "skip-gram": ("lmkit-sg", "lmkit-sg-word2vec", "w2v-sg", "lmkit-sg-gensim", "gensim-sg", "lmkit-sg-fasttext", "ft-sg0"),
