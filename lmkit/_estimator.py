@@ -41,6 +41,8 @@ class Estimator:
 
 
 def _is_same(value: Any, default: Any) -> bool:
-    """Whether a parameter is left as it was; arrays, which have no one truth value, never are."""
-    same = value == default
-    return same if isinstance(same, bool) else False
+    """Whether a parameter is left as it was."""
+    try:
+        return bool(value == default)
+    except ValueError:  # an array, which has no one truth value
+        return False

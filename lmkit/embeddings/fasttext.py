@@ -135,7 +135,8 @@ class FastText(Word2Vec):
         return SubwordSettings(**{field.name: getattr(common, field.name) for field in dataclasses.fields(common)}, ngrams=ngrams)
 
     def _useful_threads(self, words: int) -> int:
-        return min(super()._useful_threads(words), _MOST_ON_A_TREE if self.loss == "hs" else words)
+        useful = super()._useful_threads(words)
+        return min(useful, _MOST_ON_A_TREE) if self.loss == "hs" else useful
 
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:
         assert isinstance(settings, SubwordSettings)
@@ -144,8 +145,10 @@ class FastText(Word2Vec):
     def _subword_notes(self, start: WordVectors) -> list[str]:
         ngrams = self.ngrams()
         old = None if start.subwords is None else start.subwords.options
-        if ngrams is None or ngrams == old:
-            return super()._subword_notes(start) if ngrams is None else []
+        if ngrams is None:
+            return super()._subword_notes(start)
+        if ngrams == old:
+            return []
         if old is None:
             return ["The vectors to begin with have no subwords; all n-grams begin anew."]
         was = f"{old.min_n} to {old.max_n} characters in {old.buckets:,} buckets"

@@ -27,9 +27,9 @@ from lmkit._container import write_container
 from lmkit._validation import check_choice, check_int
 from lmkit.embeddings.history_scorer import HistoryScorer
 from lmkit.embeddings.history_weights import learned_weights, mean_weights
-from lmkit.embeddings.options import MODELS, Settings, Variant
+from lmkit.embeddings.options import MODELS, Settings, Variant, check_patience
 from lmkit.embeddings.word_tree import WordTree, predicted_words, unseen_share
-from lmkit.errors import FormatError, InputError, InvalidParameterError, UsageError
+from lmkit.errors import FormatError, InputError, UsageError
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
 from lmkit.text.vocabulary import Vocabulary
@@ -157,10 +157,7 @@ class EmbeddingLanguageModel(HistoryScorer):
         from lmkit.embeddings.training.trainer import Options, Trainer
 
         settings = self.settings()
-        if patience is not None:
-            check_int(type(self).__name__, "patience", patience, minimum=1)
-            if held_out is None:
-                raise InvalidParameterError("The 'patience' parameter of fit must be None without a held-out text. Give one as held_out.")
+        check_patience(type(self).__name__, patience, held_out)
         encoded = as_corpus(corpus, self.reading)
         useful = useful_threads(len(encoded))
         if self.threads is None:

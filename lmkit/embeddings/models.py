@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lmkit._estimator import Estimator
-from lmkit._validation import check_choice, check_int
-from lmkit.embeddings.options import LOSSES, MODELS, Settings, Variant
+from lmkit._validation import check_choice
+from lmkit.embeddings.options import LOSSES, MODELS, Settings, Variant, check_patience
 from lmkit.embeddings.presets import get_variant
 from lmkit.embeddings.training.checkpoint import Checkpoints, keep_checkpoints
 from lmkit.embeddings.training.merging import threads_notes, useful_threads
@@ -127,10 +127,7 @@ class Word2Vec(Estimator):
         KeyboardInterrupt : after Ctrl-C; `vectors_` then holds what was learned so far, and the checkpoint, where asked for, is stored.
         """
         settings = self.settings()
-        if patience is not None:
-            check_int(type(self).__name__, "patience", patience, minimum=1)
-            if held_out is None:
-                raise InvalidParameterError("The 'patience' parameter of fit must be None without a held-out text. Give one as held_out.")
+        check_patience(type(self).__name__, patience, held_out)
         encoded = as_corpus(corpus, self.reading)
         if self.learning_rate is None and start is None:
             words = settings.epochs * len(encoded)
@@ -235,11 +232,9 @@ class Word2Vec(Estimator):
         return notes + self._subword_notes(start)
 
     def _subword_notes(self, start: WordVectors) -> list[str]:
-        return (
-            []
-            if start.subwords is None
-            else ["The subwords of the vectors to begin with stay behind; FastText (train-fasttext) goes on with them."]
-        )
+        if start.subwords is None:
+            return []
+        return ["The subwords of the vectors to begin with stay behind; FastText (train-fasttext) goes on with them."]
 
     def _check_start(self, start: WordVectors) -> None:
         if start.dimensions != self.dim:

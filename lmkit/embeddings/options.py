@@ -190,3 +190,12 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; two trainings with equal ones, on one text, give the same bytes on one machine."""
         return dataclasses.asdict(self)
+
+
+def check_patience(owner: str, patience: int | None, held_out: Any) -> None:
+    """Raise InvalidParameterError for a patience that is none, or has no held-out text to wait for."""
+    if patience is None:
+        return
+    check_int(owner, "patience", patience, minimum=1)
+    if held_out is None:
+        raise InvalidParameterError("The 'patience' parameter of fit must be None without a held-out text. Give one as held_out.")

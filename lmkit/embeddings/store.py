@@ -144,9 +144,10 @@ class VectorStore:
     def check_finite(self, rows: slice | np.ndarray = slice(None)) -> None:
         """Raise FormatError if one of these vectors holds NaN or infinity. A file is not read through when it is opened: what uses all
         rows asks."""
-        if self.float_rows is None:  # codes have no such numbers, and their scales were looked at
-            return
-        found = self.float_rows[rows]
+        if self.float_rows is not None:  # codes have no such numbers, and their scales were looked at
+            self._refuse_unsound(self.float_rows[rows], rows)
+
+    def _refuse_unsound(self, found: np.ndarray, rows: slice | np.ndarray) -> None:
         with np.errstate(invalid="ignore"):
             total = found.sum(dtype=np.float64)  # one pass that makes nothing; only then the places
         if not np.isfinite(total):
@@ -178,8 +179,10 @@ class VectorStore:
     def rows(self, rows: slice | np.ndarray) -> np.ndarray:
         """float32 (n, d): the vectors of some rows, without making all of them where they are stored in 8 bits. Raises FormatError if one
         holds NaN or infinity."""
-        self.check_finite(rows)
-        return np.asarray(self._rows[rows])
+        found = np.asarray(self._rows[rows])
+        if self.float_rows is not None:
+            self._refuse_unsound(found, rows)
+        return found
 
     def vector(self, word: str) -> np.ndarray:
         """float32 (d,): a word's vector; from its subwords if it has no row.
