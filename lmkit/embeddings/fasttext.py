@@ -20,8 +20,6 @@ from lmkit.text.options import TextOptions
 
 LEARNING_RATE = 0.05
 """fastText's own, for both models."""
-_MOST_ON_A_TREE = 4
-"""Threads with hierarchical softmax: what more of them learn overshoots when it is summed, since all rows of a word move at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,10 +131,6 @@ class FastText(Word2Vec):
             variant = variant.replace(skipgram_rate=LEARNING_RATE, cbow_rate=LEARNING_RATE, tree_rate=LEARNING_RATE)
         common = super()._settings(variant.replace(rate_words=None))  # larger steps on small texts cost subwords their analogies
         return SubwordSettings(**{field.name: getattr(common, field.name) for field in dataclasses.fields(common)}, ngrams=ngrams)
-
-    def _useful_threads(self, words: int) -> int:
-        useful = super()._useful_threads(words)
-        return min(useful, _MOST_ON_A_TREE) if self.loss == "hs" else useful
 
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:
         assert isinstance(settings, SubwordSettings)

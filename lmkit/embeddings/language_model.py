@@ -16,7 +16,6 @@ learned after the vectors, by Newton's method, as the w (w + 1) / 2 weights of a
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -153,15 +152,13 @@ class EmbeddingLanguageModel(HistoryScorer):
         from lmkit.embeddings.training.checkpoint import keep_checkpoints
         from lmkit.embeddings.training.hierarchical import CbowTree, SkipGramTree, Tree
         from lmkit.embeddings.training.histories import HistoryText
-        from lmkit.embeddings.training.merging import threads_notes, useful_threads
+        from lmkit.embeddings.training.merging import choose_threads
         from lmkit.embeddings.training.trainer import Options, Trainer
 
         settings = self.settings()
         check_patience(type(self).__name__, patience, held_out)
         encoded = as_corpus(corpus, self.reading)
-        useful = useful_threads(len(encoded))
-        if self.threads is None:
-            settings = dataclasses.replace(settings, threads=min(settings.threads, useful))
+        settings, notes = choose_threads(settings, self.threads, len(encoded))
         self.text_options_ = encoded.options
         if vocabulary is not None and (self.min_count > 1 or self.max_vocabulary_size is not None):
             raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
@@ -189,7 +186,7 @@ class EmbeddingLanguageModel(HistoryScorer):
         self.input_ = np.ascontiguousarray(trainer.parameters.input_matrix[text.row_of])
         self.nodes_ = tree.node_vectors(trainer.parameters)
         self.history_ = trainer.state.history
-        self.notes_ = [*encoded.notes, *threads_notes(settings.threads, useful), *trainer.kept_notes()]
+        self.notes_ = [*encoded.notes, *notes, *trainer.kept_notes()]
         self.weights_ = mean_weights(self.window)
         if self.model == "skipgram":
             chosen = text if other is None else other

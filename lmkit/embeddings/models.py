@@ -14,7 +14,7 @@ from lmkit._validation import check_choice
 from lmkit.embeddings.options import LOSSES, MODELS, Settings, Variant, check_patience
 from lmkit.embeddings.presets import get_variant
 from lmkit.embeddings.training.checkpoint import Checkpoints, keep_checkpoints
-from lmkit.embeddings.training.merging import threads_notes, useful_threads
+from lmkit.embeddings.training.merging import choose_threads
 from lmkit.embeddings.training.objective import Objective, Parameters, make_objective
 from lmkit.embeddings.training.text import TrainingText, WordRows
 from lmkit.embeddings.training.trainer import Options, Report, Trainer, new_parameters
@@ -133,9 +133,7 @@ class Word2Vec(Estimator):
             words = settings.epochs * len(encoded)
             rate = settings.variant.learning_rate(settings.model, settings.loss, words)
             settings = dataclasses.replace(settings, learning_rate=rate)
-        useful = self._useful_threads(len(encoded))
-        if self.threads is None:
-            settings = dataclasses.replace(settings, threads=min(settings.threads, useful))
+        settings, notes = choose_threads(settings, self.threads, len(encoded))
         try:
             rows = WordRows.from_corpus(
                 encoded, self.min_count, self.max_vocabulary_size, settings.variant, None if start is None else start.words
@@ -159,7 +157,7 @@ class Word2Vec(Estimator):
         options = Options(report=report, held_out=other, patience=patience)
         trainer = Trainer(objective, text, settings, options, parameters)
         keep_checkpoints(trainer, checkpoints, {"estimator": type(self).__name__, **_identity(settings, encoded, rows, start)})
-        self.notes_ = [*encoded.notes, *threads_notes(settings.threads, useful)]
+        self.notes_ = [*encoded.notes, *notes]
         try:
             trainer.run()
         finally:  # after Ctrl-C as well: what was learned so far is of use
@@ -214,10 +212,6 @@ class Word2Vec(Estimator):
             (os.cpu_count() or 1) if self.threads is None else self.threads,
             variant,
         )
-
-    def _useful_threads(self, words: int) -> int:
-        """How many threads learn as well as one does from a text of so many words."""
-        return useful_threads(words)
 
     def _objective(self, text: TrainingText, settings: Settings) -> Objective:
         return make_objective(text, settings)

@@ -12,7 +12,7 @@ from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_hierarchical as kernels
 from lmkit.embeddings.training import _kernels_hierarchical_cbow as cbow
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import LANES, Objective, Parameters, Stretch, aligned_zeros, sigmoid_table
+from lmkit.embeddings.training.objective import LANES, Merging, Objective, Parameters, Stretch, aligned_zeros, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
 from lmkit.numeric.huffman import HuffmanTree
@@ -58,6 +58,8 @@ class Tree:
 
 class _Hierarchical(Objective):
     """Words in, inner nodes of a tree over the words out."""
+
+    merging = Merging(0.5, 0.5)
 
     def __init__(self, text: TrainingText, settings: Settings, tree: Tree | None = None) -> None:
         super().__init__(text, settings)

@@ -36,17 +36,16 @@ from typing import Any
 import numpy as np
 
 from lmkit._blas import one_blas_thread
+from lmkit.embeddings.options import Settings
 from lmkit.embeddings.training import _kernels_merge as kernels
-from lmkit.embeddings.training.objective import Objective, Parameters, aligned_zeros
+from lmkit.embeddings.training.objective import Merging, Objective, Parameters, aligned_zeros
 
 SINGLE_STRETCH = 200_000
 """Tokens that one thread trains at a time: enough that the rest costs nothing, little enough that Ctrl-C answers at once."""
 STRETCH, TOGETHER = 50_000, 200_000
 """Tokens between two merges of the first rows: so many of a thread, and so many of all threads together, whichever takes longer."""
-LEAST_STRETCH = 2_000
-"""Tokens of a thread between two merges, at least, in short texts."""
-ROUNDS = 250
-"""Rounds of a whole training at least, as far as LEAST_STRETCH allows: small texts need merging more often."""
+LEAST_TOGETHER, ROUNDS = 3200, 250
+"""In short texts: so many tokens of all threads between two merges at least, and so many rounds of a whole training."""
 TIERS, FULL = ((8192, 1),), 8
 """(n, r): the rows before the n-th are merged every r rounds. All rows are merged every FULL rounds."""
 TIERS_OF_TWO, FULL_OF_TWO = ((1024, 1), (8192, 4)), 16
@@ -54,7 +53,7 @@ TIERS_OF_TWO, FULL_OF_TWO = ((1024, 1), (8192, 4)), 16
 MOMENT_ROWS = 1024
 """Rows from which M is taken: most steps are theirs."""
 SLOPE_OF_TWO = 0.015
-"""For two threads, instead of `Objective.slope`: they never overshoot by more than a factor of two, and are better off with nearly the
+"""For two threads, instead of those of `Merging`: they never overshoot by more than a factor of two, and are better off with nearly the
 whole sum: see docs/embeddings.md."""
 WORDS_A_THREAD = 100_000
 """Words of text that each thread needs to learn as well as one alone does: see docs/embeddings.md."""
@@ -63,34 +62,41 @@ _ITERATIONS = 2  # of the subspace from one round to the next
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How often what is merged. stretch: tokens of a thread and round. full: rounds between merges of all rows. tiers: see `TIERS`.
-    slope: see `Objective.slope`."""
+    """How often what is merged.
+
+    Attributes
+    ----------
+    stretch : tokens of a thread and round. full : rounds between merges of all rows. tiers : see `TIERS`.
+    slopes : of the input and the output rows, see `Merging`.
+    """
 
     stretch: int
     full: int
     tiers: tuple[tuple[int, int], ...]
-    slope: float
+    slopes: tuple[float, float]
 
     @classmethod
-    def of(cls, threads: int, tokens: int, slope: float) -> Plan:
-        """threads : how many copies. tokens : of the text, all epochs together. slope : of the objective."""
+    def of(cls, threads: int, tokens: int, merging: Merging) -> Plan:
+        """threads : how many copies. tokens : of the text, all epochs together. merging : of the objective."""
         if threads == 1:
-            return cls(SINGLE_STRETCH, 1, (), 0.0)
-        longest = max(STRETCH, TOGETHER // threads)
-        tiers, full, slope = (TIERS_OF_TWO, FULL_OF_TWO, SLOPE_OF_TWO) if threads == 2 else (TIERS, FULL, slope)
-        return cls(min(longest, max(LEAST_STRETCH, tokens // (ROUNDS * threads))), full, tiers, slope)
+            return cls(SINGLE_STRETCH, 1, (), (0.0, 0.0))
+        together = max(LEAST_TOGETHER, tokens // ROUNDS)
+        if merging.together is not None:
+            together = min(together, merging.together)
+        stretch = max(1, min(max(STRETCH, TOGETHER // threads), together // threads))
+        if threads == 2:
+            return cls(stretch, FULL_OF_TWO, TIERS_OF_TWO, (SLOPE_OF_TWO, SLOPE_OF_TWO))
+        return cls(stretch, FULL, TIERS, (merging.input_slope, merging.output_slope))
 
 
-def useful_threads(words: int) -> int:
-    """How many threads a text of so many words keeps busy without loss."""
-    return max(1, words // WORDS_A_THREAD)
-
-
-def threads_notes(threads: int, useful: int) -> list[str]:
-    """What to tell of more threads than are useful, a sentence or none."""
-    if threads <= useful:
-        return []
-    return [f"{threads:,} threads learn less from this text than {useful:,} would; take no more than that (threads, --threads)."]
+def choose_threads(settings: Settings, asked: int | None, words: int) -> tuple[Settings, list[str]]:
+    """Settings for a text of so many words, with no more threads than it keeps busy unless a number is asked for; what to tell of more."""
+    useful = max(1, words // WORDS_A_THREAD)
+    if settings.threads <= useful:
+        return settings, []
+    if asked is None:
+        return dataclasses.replace(settings, threads=useful), []
+    return settings, [f"{asked:,} threads learn less from this text than {useful:,} would; take no more than that (threads, --threads)."]
 
 
 class Directions:
@@ -136,7 +142,7 @@ class Replicas:
 
     def __init__(self, parameters: Parameters, objective: Objective, threads: int, workers: int, tokens: int) -> None:
         self.threads = threads
-        self.plan = Plan.of(threads, tokens, objective.slope)
+        self.plan = Plan.of(threads, tokens, objective.merging)
         self._parameters, self._objective = parameters, objective
         self._pool = ThreadPoolExecutor(min(threads, workers))
         self._limit = contextlib.ExitStack()
@@ -198,7 +204,7 @@ class Replicas:
         work: list[tuple[Any, ...]] = []
         for side, (copies, matrix, per_token) in enumerate(zip(self._copies, self._matrices, self._per_token, strict=True)):
             partners = self._directions[1 - side]
-            ways = (partners.squares * (rate * self.plan.slope)).astype(np.float32)
+            ways = (partners.squares * (rate * self.plan.slopes[side])).astype(np.float32)
             ends = [min(rows, len(per_token)) for rows, _ in self.plan.tiers] + [len(per_token)]
             parts = [per_token[first:end] * since for first, end, since in zip([0, *ends], ends[:due], self._since, strict=False)]
             steps = np.concatenate(parts).astype(np.float32)

@@ -107,13 +107,28 @@ class Stretch:
     rate: kernels.Rate
 
 
+@dataclasses.dataclass(frozen=True)
+class Merging:
+    """How the threads that learn an objective are merged; see `merging.py`, and docs/embeddings.md for what was measured.
+
+    Attributes
+    ----------
+    input_slope, output_slope : sigma'(x) for the rows of either matrix, at scores as they are in a trained model: 0.25 at x = 0 and 0.1
+        at x = 2 where each row moves alone, more where the change of a row is that of many others too.
+    together : tokens of all threads together between two merges, at most. None leaves it to the length of the text.
+    """
+
+    input_slope: float = 0.15
+    output_slope: float = 0.15
+    together: int | None = None
+
+
 class Objective(abc.ABC):
     """See the module's text."""
 
     input_rows: int
     output_rows: int
-    slope = 0.15
-    """sigma'(x) at scores as they are in a trained model, for the merging of threads; it is 0.25 at x = 0 and 0.1 at x = 2."""
+    merging = Merging()
 
     def __init__(self, text: TrainingText, settings: Settings) -> None:
         self.text = text

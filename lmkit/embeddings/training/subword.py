@@ -15,7 +15,7 @@ from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
 from lmkit.embeddings.training.hierarchical import NO_NOISE, NO_PATHS, Tree, bag_block
 from lmkit.embeddings.training.negative_sampling import noise_weights
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, sigmoid_table
+from lmkit.embeddings.training.objective import Merging, Objective, Parameters, Stretch, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InputError
 from lmkit.numeric.alias import alias_table
@@ -82,8 +82,8 @@ class SubwordBags(Objective):
         self.tree = Tree(text.rows.counts) if settings.loss == "hs" else None
         self.input_rows = len(self.rows)
         self.output_rows = len(words) if self.tree is None else self.tree.n_nodes
-        if self.tree is None:
-            self.slope = 0.03  # measured: at 0.15 the rows of the common n-grams grow without use (docs/embeddings.md)
+        # with larger slopes for the output rows those of the common n-grams grow without use
+        self.merging = Merging(0.5, 0.03, together=60_000) if self.tree is None else Merging(0.3, 0.3, together=3200)
         self.noise_weights = noise_weights(text.rows.counts, settings.variant.noise_exponent)
         self.noise = NO_NOISE if self.tree else skipgram.Noise(frozen(alias_table(self.noise_weights)), settings.negative)
         self.paths = self.tree.paths if self.tree else NO_PATHS
