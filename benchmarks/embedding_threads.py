@@ -32,6 +32,7 @@ MODELS: dict[str, Callable[..., Word2Vec]] = {
     "skipgram-hs": functools.partial(Word2Vec, "skipgram", loss="hs", sample=1e-3),
     "cbow-hs": functools.partial(Word2Vec, "cbow", loss="hs", sample=1e-3),
     "subwords": functools.partial(FastText, "skipgram", sample=1e-4),
+    "subwords-hs": functools.partial(FastText, "skipgram", loss="hs", sample=1e-4),
 }
 _SHORT = "among all"  # the same questions without the limit of 30,000 words: not asked here
 

@@ -1,9 +1,10 @@
 """Where the CPU time of estimating an n-gram model goes: `fit_to_file` or `fit_to_arpa` in this process, phase by phase.
 
-    python benchmarks/ngram_phases.py TEXT [--order 5] [--arpa] [--name ngram_phases]
+    python benchmarks/ngram_phases.py TEXT... [--order 5] [--arpa] [--rounds 3] [--name ngram_phases]
 
 Each phase is a kernel or a function; its seconds are those of the thread that runs it, user and system, added up over threads. Kernels are
 compiled beforehand on the text's beginning; the text is read anew, past the cache of encoded texts. What no phase names is Python between.
+Of several texts it tells how the cost of a token grows with them. Figures are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import resource
+import statistics
 import tempfile
 import threading
 import time
@@ -74,36 +76,52 @@ class Clock:
         return call
 
 
-def estimate(text: Path, order: int, as_text: bool) -> None:
+def estimate(text: Path, order: int, as_text: bool) -> int:
+    """Tokens of the text."""
     with tempfile.TemporaryDirectory() as folder:
         model = NgramLanguageModel(order=order)
         if as_text:
             model.fit_to_arpa(text, Path(folder) / "m.arpa")
         else:
             model.fit_to_file(text, Path(folder) / "m.lm")
+    return int(model.metadata_["corpus"]["tokens"])
+
+
+def take_times(clock: Clock, text: Path, order: int, as_text: bool) -> tuple[int, dict[str, list[float]]]:
+    """Tokens; CPU seconds of each phase and of all, user and system together, and system alone."""
+    clock.seconds.clear()
+    started, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF)
+    tokens = estimate(text, order, as_text)
+    system = resource.getrusage(resource.RUSAGE_SELF).ru_stime - before.ru_stime
+    return tokens, {**clock.seconds, "all": [time.process_time() - started, system]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("text", type=Path)
+    parser.add_argument("texts", type=Path, nargs="+", metavar="TEXT")
     parser.add_argument("--order", type=int, default=5)
     parser.add_argument("--arpa", action="store_true", help="write ARPA instead of lmkit's own file")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--name", default="ngram_phases", help="of the result file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         beginning = Path(folder) / "beginning.txt"
-        with open(options.text, "rb") as source:
+        with open(options.texts[0], "rb") as source:
             beginning.write_bytes(source.read(10_000_000))
         estimate(beginning, options.order, options.arpa)
     clock = Clock()
     for owner, name, phase in PHASES:
         setattr(owner, name, clock.timed(getattr(owner, name), phase))
-    started = time.process_time()
-    estimate(options.text, options.order, options.arpa)
-    total = time.process_time() - started
-    rows = {phase: {"cpu": round(cpu, 3), "system": round(system, 3)} for phase, (cpu, system) in clock.seconds.items()}
-    rows["all"] = {"cpu": round(total, 3)}
-    report(options.name, rows, {"text_bytes": options.text.stat().st_size, "order": options.order})
+    results = {}
+    for text in options.texts:
+        runs = [take_times(clock, text, options.order, options.arpa) for _ in range(options.rounds)]
+        tokens = runs[0][0]
+        rows = {}
+        for phase in runs[0][1]:
+            cpu, system = (statistics.median(run[phase][column] for _, run in runs) for column in (0, 1))
+            rows[phase] = {"cpu": round(cpu, 3), "system": round(system, 3), "nanoseconds a token": round(1e9 * cpu / tokens, 1)}
+        results[text.name] = {"tokens": tokens, "text_bytes": text.stat().st_size, "phases": rows}
+    report(options.name, results, {"order": options.order, "rounds": options.rounds})
 
 
 if __name__ == "__main__":

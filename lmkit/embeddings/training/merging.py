@@ -15,8 +15,9 @@ along u_i the sum of the changes is multiplied by
     (1 - e^(-T n w_i)) / (T (1 - e^(-n w_i))),
 
 which is 1 where little was done and 1/T where the row has come to rest. The first 16 directions have their own value, the others share the
-mean of theirs. n is what the objective expects (`Objective.updates`), M is taken from the most frequent partners (`Objective.partners`):
-with subwords from the words, the means of their rows, for M of the rows themselves is many times larger, and output rows would hardly move.
+mean of theirs. sigma' is not computed but measured, for either matrix, by which value learns best (`Merging`). n is what the objective
+expects (`Objective.updates`), M is taken from the most frequent partners (`Objective.partners`): with subwords from the words, the means of
+their rows, for M of the rows themselves is many times larger, and output rows would hardly move.
 
 Rows are in falling order of updates: the first are merged in every round, the next less often, all in every `Plan.full`-th round. At a
 round that merges all rows the copies agree, and there a training can be interrupted, measured or stored.
