@@ -20,11 +20,9 @@ from lmkit.comparison.scoring import Read, Scored, score_all
 from lmkit.events import ScoredEvents
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.wrappers.mixture import Mixture
-from lmkit.wrappers.mixture_weights import best_weights, log_sum
+from lmkit.wrappers.mixture_weights import log_sum, weights_by_bucket
 
 _EDGES = (1, 10, 100, 1_000, 10_000)
-_EVENTS_A_BUCKET = 500
-"""A bucket with fewer held-out events takes the weights of all events."""
 _LEAST_WEIGHT = 0.01
 """A model that the sum of all gives less has no part in the product."""
 _MOST_FACTORS = 6
@@ -127,20 +125,9 @@ def mix_events(held_out: Sequence[ScoredEvents], test: Sequence[ScoredEvents], c
     counts : int64 (V,), how often each word was trained on: weights differ by the frequency of the word before. None for static weights.
     """
     scores = np.stack([events.log_probabilities for events in held_out])
-    possible = np.isfinite(scores).any(axis=0)
-    static, _ = best_weights(scores[:, possible])
-    labels: tuple[str, ...] = ("all",)
-    weights = static[None, :]
-    chosen = np.zeros(len(test[0]), np.int64)
-    if counts is not None:
-        labels = ("start of sentence", *_labels())
-        weights = np.tile(static, (len(labels), 1))
-        learnt = history_buckets(held_out[0], counts)
-        for bucket in range(len(labels)):
-            inside = possible & (learnt == bucket)
-            if np.count_nonzero(inside) >= _EVENTS_A_BUCKET:
-                weights[bucket], _ = best_weights(scores[:, inside])
-        chosen = history_buckets(test[0], counts)
+    labels = ("all",) if counts is None else ("start of sentence", *_labels())
+    weights, _ = weights_by_bucket(scores, None if counts is None else history_buckets(held_out[0], counts), len(labels))
+    chosen = np.zeros(len(test[0]), np.int64) if counts is None else history_buckets(test[0], counts)
     terms = np.stack([events.log_probabilities for events in test])
     with np.errstate(divide="ignore"):
         terms = terms + np.log(weights[chosen]).T

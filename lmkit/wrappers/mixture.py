@@ -29,15 +29,13 @@ from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions, reading_difference
 from lmkit.text.vocabulary import Vocabulary
 from lmkit.text.vocabulary_union import VocabularyUnion
-from lmkit.wrappers.mixture_weights import best_weights, log_sum
+from lmkit.wrappers.mixture_weights import log_sum, weights_by_bucket
 from lmkit.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from lmkit._container import Container
 
 KIND = "mixture"
-_EVENTS_A_BUCKET = 200
-"""A bucket with fewer held-out events takes the weights of all events."""
 _opening: contextvars.ContextVar[tuple[Path, ...]] = contextvars.ContextVar("opening", default=())
 
 
@@ -137,26 +135,16 @@ class Mixture(AnsweringModel):
         self.notes_ = list(encoded.notes)
         if not possible.all():
             self.notes_.append(f"{int((~possible).sum()):,} events have probability 0 in all models and taught nothing.")
-        steps = self._learn(encoded, scores, possible) if self.weights is None else 0
+        steps = 0
+        if self.weights is None:
+            buckets = self._bucket_of_events(encoded, self.default_state) if self.by == "context" else None
+            self.weights_, steps = weights_by_bucket(scores, buckets, self._buckets)
         self.metadata_ = {
             "held_out": {"name": encoded.name, "sha256": encoded.sha256, "tokens": len(encoded), "sentences": encoded.n_sentences},
             "steps": steps,
             "state": self.default_state,
         }
         return self
-
-    def _learn(self, encoded: EncodedCorpus, scores: np.ndarray, possible: np.ndarray) -> int:
-        """Set the weights by the events that are possible; the number of steps that took."""
-        static, steps = best_weights(scores[:, possible])
-        self.weights_ = np.tile(static, (self._buckets, 1))
-        if self.by == "context":
-            buckets = self._bucket_of_events(encoded, self.default_state)
-            for bucket in range(len(self.weights_)):
-                chosen = possible & (buckets == bucket)
-                if np.count_nonzero(chosen) >= _EVENTS_A_BUCKET:
-                    self.weights_[bucket], more = best_weights(scores[:, chosen])
-                    steps += more
-        return steps
 
     # -- the LanguageModel protocol --------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ _LEAST_SHARE = 1e-6
 _LEAST_WEIGHT = 1e-10
 _BLOCK = 1 << 13
 """Events looked at together."""
+LEAST_EVENTS = 200
+"""A bucket with fewer held-out events takes the weights of all events."""
 
 
 def best_weights(scores: np.ndarray) -> tuple[np.ndarray, int]:
@@ -48,6 +50,25 @@ def best_weights(scores: np.ndarray) -> tuple[np.ndarray, int]:
             break
     weights = np.maximum(weights / weights.sum(), _LEAST_WEIGHT)
     return weights / weights.sum(), step
+
+
+def weights_by_bucket(scores: np.ndarray, buckets: np.ndarray | None, count: int) -> tuple[np.ndarray, int]:
+    """`best_weights` for the events of each bucket, float64 (count, models), and how many steps they took in all.
+
+    A bucket with fewer events than `LEAST_EVENTS` takes the weights of all events. Events that no model holds possible teach nothing.
+
+    scores : float64 (models, events), natural logarithms. buckets : int (events,), 0 to count - 1; None where there is but one.
+    """
+    possible = np.isfinite(scores).any(axis=0)
+    static, steps = best_weights(scores[:, possible])
+    weights = np.tile(static, (count, 1))
+    if buckets is not None:
+        for bucket in range(count):
+            inside = possible & (buckets == bucket)
+            if np.count_nonzero(inside) >= LEAST_EVENTS:
+                weights[bucket], more = best_weights(scores[:, inside])
+                steps += more
+    return weights, steps
 
 
 def _mixture_likelihood(relative: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
