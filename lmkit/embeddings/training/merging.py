@@ -45,11 +45,11 @@ SINGLE_STRETCH = 200_000
 """Tokens that one thread trains at a time: enough that the rest costs nothing, little enough that Ctrl-C answers at once."""
 STRETCH, TOGETHER = 50_000, 200_000
 """Tokens between two merges of the first rows: so many of a thread, and so many of all threads together, whichever takes longer."""
-LEAST_TOGETHER, ROUNDS = 3200, 250
+LEAST_TOGETHER, ROUNDS = 3200, 500
 """In short texts: so many tokens of all threads between two merges at least, and so many rounds of a whole training."""
 TIERS, FULL = ((8192, 1),), 8
 """(n, r): the rows before the n-th are merged every r rounds. All rows are merged every FULL rounds."""
-TIERS_OF_TWO, FULL_OF_TWO = ((1024, 1), (8192, 4)), 16
+TIERS_OF_TWO, FULL_OF_TWO, ROUNDS_OF_TWO = ((1024, 1), (8192, 4)), 16, 250
 """The same for two threads, which have less to tell each other."""
 MOMENT_ROWS = 1024
 """Rows from which M is taken: most steps are theirs."""
@@ -81,7 +81,7 @@ class Plan:
         """threads : how many copies. tokens : of the text, all epochs together. merging : of the objective."""
         if threads == 1:
             return cls(SINGLE_STRETCH, 1, (), (0.0, 0.0))
-        together = max(LEAST_TOGETHER, tokens // ROUNDS)
+        together = max(LEAST_TOGETHER, tokens // (ROUNDS if threads > 2 else ROUNDS_OF_TWO))
         if merging.together is not None:
             together = min(together, merging.together)
         stretch = max(1, min(max(STRETCH, TOGETHER // threads), together // threads))
