@@ -55,6 +55,9 @@ def open_vectors(name: str | None, others: str = "--model takes others") -> tupl
         raise UsageError(f"{path}: holds a {type(loaded).__name__}, no word vectors; train some with `lmkit train-w2v`.")
     if name == "last":
         output.note(f"Vectors: {path}")
+    if loaded.made.get("read_from") == path.name:  # in a form of others, just now: what was wrong with it
+        for note in loaded.made.get("notes", []):
+            output.note(f"{path}: {note}")
     return loaded, str(path)
 
 

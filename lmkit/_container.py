@@ -123,7 +123,7 @@ def writing_container(
 
     The header is written in the end, with what `metadata` says by then.
     """
-    with _files.replacing(path) as temporary, open(temporary, "wb", buffering=0) as file:
+    with _files.replacing(path) as temporary, open(temporary, "w+b", buffering=0) as file:
         writer = ContainerWriter(file, kind, metadata, shapes, header_multiple=header_multiple)
         yield writer
         writer.finish(metadata)
@@ -137,7 +137,7 @@ class ContainerWriter:
 
     Parameters
     ----------
-    file : opened for writing, unbuffered, empty.
+    file : opened for writing and reading, unbuffered, empty.
     kind : as for `write_container`.
     metadata : what is known of it; `finish` needs least time where its metadata are about as long.
     shapes : dtype and shape of each tensor by name, in the order of the file.

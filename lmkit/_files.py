@@ -86,7 +86,7 @@ def explain_write_error(error: OSError, target: Path) -> OutputError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"{target}: no permission to write there; {elsewhere}.")
     if error.errno == errno.EISDIR:
-        return OutputError(f"{target}: is a folder; name a file with --out.")
+        return OutputError(f"{target}: is a folder; name a file.")
     return OutputError(f"{target}: could not be written ({error.strerror or error}); {elsewhere}.")
 
 
@@ -95,4 +95,4 @@ def _another_place(target: Path) -> str:
     for variable, folder in (("LMKIT_CACHE", paths.cache_folder()), ("LMKIT_DATA", paths.data_folder())):
         if target.absolute().is_relative_to(folder.absolute()):
             return f"set the environment variable {variable} to another folder"
-    return "name another place with --out"
+    return "name another place"

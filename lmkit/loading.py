@@ -34,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file; check the path, or train a model first (lmkit train-ngram).")
+        raise InputError(f"{path}: no such file; check the path, or train a model first (lmkit train-ngram, train-w2v, train-rnn ...).")
     if path.is_dir():
         vectors = _foreign_vectors(path)
         if vectors is None:

@@ -77,6 +77,20 @@ def test_cut_files_are_refused_at_every_length(tmp_path: Path) -> None:
             _container.read_container(tmp_path / "cut")
 
 
+@pytest.mark.parametrize("length", [0, 5000])
+def test_tensors_move_where_the_header_became_longer_or_shorter(length: int, tmp_path: Path) -> None:
+    """A cache entry's metadata are known when its tensors are on the disk already."""
+    tensors = {"a": np.random.default_rng(0).integers(0, 256, 5 * _files.WRITE_BLOCK + 7, np.uint8), "b": np.arange(9)}
+    shapes = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+    metadata = {"note": "x" * 2000}
+    with _container.writing_container(tmp_path / "pieces", "test", metadata, shapes) as writer:
+        for name, tensor in tensors.items():
+            writer.write(name, 0, tensor)
+        metadata["note"] = "x" * length
+    _container.write_container(tmp_path / "whole", "test", metadata, tensors)
+    assert (tmp_path / "pieces").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
 def test_a_huge_declared_header_is_refused_without_reading_it(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes((2**60).to_bytes(8, "little") + b"{}")
     with pytest.raises(FormatError, match="its header should take 1,152,921,504,606,846,976 bytes, the file has 10"):

@@ -141,6 +141,8 @@ def _checked(documents: Iterable[Document]) -> list[Document]:
     """The documents as a list. Raises InputError for what is none, by its number."""
     if isinstance(documents, (str, bytes)):
         raise InputError("One text was given where documents are expected; put it into a list.")
+    if not isinstance(documents, Iterable):
+        raise InputError(f"Documents are expected, a list of texts or of lists of words. Got {documents!r:.60} instead.")
     found = list(documents)
     for number, document in enumerate(found):
         if isinstance(document, str):

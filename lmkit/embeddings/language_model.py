@@ -31,7 +31,7 @@ from lmkit.embeddings.word_tree import WordTree, predicted_words, unseen_share
 from lmkit.errors import FormatError, InputError, UsageError
 from lmkit.text.encoding import as_corpus
 from lmkit.text.options import TextOptions
-from lmkit.text.vocabulary import Vocabulary
+from lmkit.text.vocabulary import SPECIALS, Vocabulary
 
 if TYPE_CHECKING:
     from lmkit._container import Container
@@ -163,6 +163,11 @@ class EmbeddingLanguageModel(HistoryScorer):
         if vocabulary is not None and (self.min_count > 1 or self.max_vocabulary_size is not None):
             raise UsageError("A vocabulary that is given is taken as it is; leave out min_count and max_vocabulary_size.")
         self.vocabulary_ = vocabulary or encoded.vocabulary.cut(self.min_count, self.max_vocabulary_size, order="frequency")
+        if vocabulary is None and len(self.vocabulary_) == len(SPECIALS):
+            raise InputError(
+                f"{encoded.name}: no word occurs {self.min_count:,} times, so there is nothing to learn; lower the minimum count "
+                "(min_count, --min-count) or take a longer text."
+            )
         text = HistoryText(encoded, self.vocabulary_)
         other = None if held_out is None else HistoryText(as_corpus(held_out, encoded.options), self.vocabulary_, text.counts)
         ends = encoded.options.sentence_boundaries

@@ -222,7 +222,7 @@ class VectorStore:
         named = [repr(word) + (f" (near it: {', '.join(close)})" if close else "") for word, close in zip(words, near, strict=False)]
         more = f" and {len(words) - 5:,} more" if len(words) > 5 else ""
         plural = "s" if len(words) > 1 else ""
-        step = "check the spelling, or take vectors that have it (--model)"
+        step = "check the spelling, or take vectors that have it"
         return UnknownWordError(
             f"These vectors of {len(self):,} words have no word{plural} {', '.join(named)}{more}; {step}.", tuple(words)
         )

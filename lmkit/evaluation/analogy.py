@@ -83,7 +83,7 @@ class AnalogyOptions:
     @classmethod
     def preset(cls, name: str, **changes: Any) -> AnalogyOptions:
         """The options of a tool, changed by what is given. Raises InvalidParameterError for an unknown name."""
-        check_choice("AnalogyOptions.preset", "name", name, PRESETS)
+        check_choice("AnalogyOptions.preset", "compat", name, PRESETS)
         return dataclasses.replace(PRESETS[name], **changes)
 
 

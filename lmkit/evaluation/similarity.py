@@ -53,7 +53,7 @@ class SimilarityOptions:
     @classmethod
     def preset(cls, name: str, **changes: Any) -> SimilarityOptions:
         """The options of a tool, changed by what is given: `lmkit`, `gensim` (evaluate_word_pairs), `fasttext` (eval.py)."""
-        check_choice("SimilarityOptions.preset", "name", name, PRESETS)
+        check_choice("SimilarityOptions.preset", "compat", name, PRESETS)
         return dataclasses.replace(PRESETS[name], **changes)
 
 

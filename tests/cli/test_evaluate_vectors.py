@@ -125,7 +125,7 @@ def test_refusals(fails, folder: Path, tmp_path: Path) -> None:
     assert "no such file" in fails("evaluate-analogies", model, "--test", tmp_path / "none.txt")
     assert "no such file" in fails("evaluate-similarity", tmp_path / "none.lm")
     assert "one of '3cosadd'" in fails("evaluate-analogies", model, "--method", "add", code=2)
-    assert "one of 'lmkit', 'gensim'" in fails("evaluate-similarity", model, "--compat", "glove", code=2)
+    assert "--compat must be one of 'lmkit', 'gensim'" in fails("evaluate-similarity", model, "--compat", "glove", code=2)
     assert "knows the words of none" in fails("evaluate-analogies", model, "--test", written(tmp_path, "x y z w\n"))
 
 

@@ -54,6 +54,15 @@ def test_what_was_mended_is_told(run, fails, tmp_path: Path) -> None:
     assert lmkit.load(tmp_path / "o.bin").words.strings() == ["a", "b\ufffd"]
 
 
+def test_what_was_mended_is_told_with_every_answer(run, tmp_path: Path) -> None:
+    (tmp_path / "doubled").write_text("3 2\na 1 2\nb 3 4\na 5 6\n")
+    outcome = run("neighbors", "a", "--model", tmp_path / "doubled")
+    assert outcome.code == 0
+    assert "doubled: Rows whose word stood before" in outcome.err
+    assert run("convert", tmp_path / "doubled", tmp_path / "v.vectors").code == 0
+    assert "stood before" not in run("neighbors", "a", "--model", tmp_path / "v.vectors").err
+
+
 def test_digits_as_the_tools_print_them(run, source: Path, tmp_path: Path) -> None:
     assert run("convert", source, tmp_path / "o.txt", "--digits", "classic").code == 0
     assert (tmp_path / "o.txt").read_text().splitlines()[1] == "the 0.500000 1.000000 -2.000000 "

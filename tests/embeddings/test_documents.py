@@ -121,6 +121,8 @@ def test_bad_input() -> None:
         DocumentVectorizer(make(counts=None), "sif").fit(DOCUMENTS)
     with pytest.raises(UsageError, match="Got list instead"):
         DocumentVectorizer([1]).fit(DOCUMENTS)
+    with pytest.raises(InputError, match="Got None instead"):
+        DocumentVectorizer(make()).fit(None)  # type: ignore[arg-type]
 
 
 def test_in_a_pipeline(tmp_path: Any) -> None:

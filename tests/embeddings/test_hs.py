@@ -346,7 +346,7 @@ def test_bad_parameters(arguments: dict, message: str) -> None:
 
 @pytest.mark.parametrize("estimator", [Word2Vec(loss="hs", min_count=1), FastText(min_count=1), FastText(min_count=1, loss="hs")])
 def test_one_word_ends_with_a_sentence_that_says_so(estimator: Word2Vec) -> None:
-    with pytest.raises(InputError, match="only the word 'x'"):
+    with pytest.raises(InputError, match="has no other word than 'x'"):
         estimator.fit("x x x\nx x")
 
 

@@ -188,6 +188,8 @@ def test_bad_parameters_and_texts() -> None:
             EmbeddingLanguageModel(**arguments).fit(TEXT)
     with pytest.raises(InputError, match="no tokens"):
         EmbeddingLanguageModel().fit("  \n")
+    with pytest.raises(InputError, match=r"no word occurs 100 times.*lower the minimum count"):
+        EmbeddingLanguageModel(min_count=100).fit("a b c\nb a")
     with pytest.raises(InputError, match="fewer than two different tokens"):
         EmbeddingLanguageModel(threads=1, reading=TextOptions(sentences="none")).fit("x x x x")
     with pytest.raises(NotFittedError):

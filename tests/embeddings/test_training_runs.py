@@ -308,7 +308,8 @@ def test_begin_with_vectors() -> None:
     ("text", "parameters", "message"),
     [
         ("a b c\nd e", {}, "no word occurs 5 times .the most frequent occurs 1 times."),
-        ("word " * 500, {}, "only the word 'word' is frequent enough"),
+        ("word " * 500, {}, "has no other word than 'word'"),
+        ("word " * 500 + "other", {}, "only the word 'word' is frequent enough.*lower the minimum count"),
         ("a b", {"window": 0}, "'window' parameter"),
         ("a b", {"dim": 0}, "'dim' parameter"),
         ("a b", {"negative": 0}, "'negative' parameter"),

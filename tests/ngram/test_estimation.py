@@ -237,7 +237,7 @@ def test_a_full_disk_leaves_nothing(limit: int, tmp_path: Path) -> None:
         env={**os.environ, "LMKIT_CACHE_SIZE": "0"},
     )
     assert (done.returncode, list(folder.iterdir())) == (1, [])
-    assert done.stderr.endswith("m.lm: the disk is full, so nothing was written there; free some space or name another place with --out.\n")
+    assert done.stderr.endswith("m.lm: the disk is full, so nothing was written there; free some space or name another place.\n")
 
 
 @pytest.mark.slow

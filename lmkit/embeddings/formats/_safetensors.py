@@ -29,7 +29,7 @@ def names(path: Path, start: bytes | None) -> frozenset[str]:
         header = _container._read_header(path)[0]
     except (OSError, FormatError):
         return frozenset()
-    return frozenset(header)
+    return frozenset(header) - {"__metadata__"}
 
 
 def _tensor(path: Path, name: str) -> np.ndarray:
@@ -62,9 +62,15 @@ def vector(path: Path, name: str) -> np.ndarray:
     return tensor
 
 
-def write(path: Path, tensors: dict[str, np.ndarray]) -> None:
+def metadata(path: Path) -> dict[str, Any]:
+    """What a file's header says beside its tensors. Raises FormatError."""
+    found = _container._read_header(path)[0].get("__metadata__")
+    return found if isinstance(found, dict) else {}
+
+
+def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
     """Write a plain safetensors file, whose header others read. Raises OutputError."""
-    header: dict[str, Any] = {}
+    header: dict[str, Any] = {"__metadata__": metadata}
     at = 0
     for name, tensor in tensors.items():
         header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [at, at + tensor.nbytes]}

@@ -19,11 +19,12 @@ from lmkit.text import compression
 BLOCK = 1 << 20
 START = 1 << 16
 MAXIMUM_RECORD = 1 << 26
+_MARK = b"\xef\xbb\xbf"  # a byte order mark, which some editors put in front of text
 _BIG = 0.4  # the share of the machine's memory above which an array lies in a file
 
 
 class Source:
-    """Bytes of a file in order. Use as a context manager.
+    """Bytes of a file in order, a byte order mark in front of them left out. Use as a context manager.
 
     Attributes
     ----------
@@ -49,6 +50,12 @@ class Source:
         if compression.recognise(magic):
             self.size = None
             self._blocks = compression.decompressed(self._file, str(path), BLOCK)
+            self._left = memoryview(next(self._blocks, b""))
+        if (bytes(self._left[:3]) or magic[:3]) == _MARK:
+            self._left = self._left[3:]
+            self.at = 3
+            if self._blocks is None:
+                self._file.seek(3)
         self._progress = Progress(f"reading {self.path.name}", self.packed_size, "B")
         self._told = 0
 
@@ -213,7 +220,8 @@ def allocate(count: int, dtype: np.dtype) -> np.ndarray:
 
 
 def first_bytes(path: str | os.PathLike[str], count: int = START) -> bytes:
-    """The first bytes of a file, unpacked; fewer where it is shorter. Empty for a file that can't be read or unpacked."""
+    """The first bytes of a file, unpacked, without a byte order mark; fewer where it is shorter. Empty for a file that can't be read or
+    unpacked."""
     found = b""
     try:
         with open(path, "rb") as file:
@@ -223,4 +231,4 @@ def first_bytes(path: str | os.PathLike[str], count: int = START) -> bytes:
                     break
     except (OSError, FormatError):
         pass
-    return found[:count]
+    return found[:count].removeprefix(_MARK)

@@ -1,8 +1,13 @@
-"""tokenizer.json of Hugging Face's tokenizers: which row each word has, and how text is cut into words."""
+"""tokenizer.json of Hugging Face's tokenizers: which row each word has, and how text is cut into words.
+
+Its name is the same for all vectors, so that a folder has room for one pair. The vectors' file says which words it was written for.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +16,7 @@ import numpy as np
 from lmkit import _files
 from lmkit.embeddings.formats import _safetensors
 from lmkit.embeddings.formats._rows import Collector, Rows
-from lmkit.errors import FormatError, InputError
+from lmkit.errors import FormatError, InputError, OutputError
 
 if TYPE_CHECKING:
     from lmkit.embeddings.vectors import WordVectors
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 NAME = "tokenizer.json"
 _UNKNOWN = ("[UNK]", "<unk>", "<|unknown|>")
 _LARGEST = 1 << 29
+_HASH = "words_sha256"
 
 
 def rows_of(file: Path, matrix: np.ndarray, errors: str) -> Rows:
@@ -29,6 +35,8 @@ def rows_of(file: Path, matrix: np.ndarray, errors: str) -> Rows:
     if wrong is not None or len(words) != len(matrix):
         raise FormatError(f"{path}: has {len(words):,} tokens, {file.name} {len(matrix):,} rows; they belong to different models.")
     order = [words[row].encode("utf-8", "surrogatepass") for row in range(len(matrix))]
+    if _safetensors.metadata(file).get(_HASH, known := _hash(order)) != known:
+        raise FormatError(f"{path}: was written for other vectors than {file.name}; copy the one here that belongs to these.")
     if order[-1].decode("utf-8", "replace") == unknown and not matrix[-1].any() and len(order) > 1:
         order, matrix = order[:-1], matrix[:-1]  # the row that every tokenizer of whole words needs
     offsets = np.zeros(len(order) + 1, np.int64)
@@ -63,16 +71,40 @@ def _read(path: Path) -> tuple[dict[int, str], str | None]:
 
 
 def write_pair(vectors: WordVectors, file: Path, tensor: str) -> None:
-    """Write the vectors, one row of zeros for unknown words behind them, and tokenizer.json beside. Raises OutputError, InputError."""
+    """Write the vectors, one row of zeros for unknown words behind them, and tokenizer.json beside.
+
+    Raises
+    ------
+    OutputError : if they can't be written, or tokenizer.json there belongs to other vectors.
+    InputError : if there is no name left for unknown words.
+    """
     words = vectors.words.strings()
     unknown = next((token for token in _UNKNOWN if token not in vectors.words), None)
     if unknown is None:
         raise InputError(f"All of {', '.join(_UNKNOWN)} are words of these vectors; the token for unknown words needs one of them free.")
     matrix = np.concatenate([vectors.matrix, np.zeros((1, vectors.dimensions), np.float32)])
-    document = _document([*words, unknown], unknown, vectors)
+    words.append(unknown)
+    text = json.dumps(_document(words, unknown, vectors), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    _check_neighbours(file, text)
     with _files.replacing(file.with_name(NAME)) as temporary:
-        temporary.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-    _safetensors.write(file, {tensor: matrix})
+        temporary.write_bytes(text)
+    known = _hash(word.encode("utf-8", "surrogatepass") for word in words)
+    _safetensors.write(file, {tensor: matrix}, {_HASH: known})
+
+
+def _hash(words: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for word in words:
+        digest.update(word + b"\n")
+    return digest.hexdigest()
+
+
+def _check_neighbours(file: Path, text: bytes) -> None:
+    """Refuse to put another tokenizer.json beside other vectors. Raises OutputError."""
+    path = file.with_name(NAME)
+    others = [other.name for other in sorted(file.parent.glob("*.safetensors")) if other.name != file.name]
+    if others and path.exists() and path.read_bytes() != text:
+        raise OutputError(f"{path}: belongs to {others[0]}, and other vectors beside it need another; name a file in a folder of its own.")
 
 
 def _document(words: list[str], unknown: str, vectors: WordVectors) -> dict[str, Any]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORM = "word2vec binary"
 _PIECE = 1 << 12
 _BUFFER = 1 << 20
+_LOOKED_AT = 32  # rows
 
 
 def recognises(path: Path, start: bytes) -> bool:
@@ -46,6 +47,7 @@ def read(path: Path, errors: str) -> WordVectors:
         assert counts is not None
         _text.check_counts(path, *counts)
         declared, dimensions = counts
+        _check_dimensions(path, window, dimensions)
         left = source.left
         most = None if left is None else (left + window.used - window.at) // (4 * dimensions + 1)
         if most is not None and most < declared and errors == "strict":
@@ -67,6 +69,24 @@ def read(path: Path, errors: str) -> WordVectors:
         source.finish()
         result = collector.finish()
     return vectors_of(result, path, FORM)
+
+
+def _check_dimensions(path: Path, window: Window, dimensions: int) -> None:
+    """Refuse a header whose dimensions the rows don't have: what would be words is then the bytes of numbers, control characters among
+    them. Raises FormatError."""
+    while window.used - window.at < _LOOKED_AT * (4 * dimensions + 100) and window.more():
+        pass
+    data = window.data[window.at : window.used].tobytes()
+    at = rows = odd = 0
+    while rows < _LOOKED_AT and 0 <= (space := data.find(b" ", at)) <= len(data) - 4 * dimensions:
+        rows += 1
+        odd += any(byte < 32 for byte in data[at:space].lstrip(b"\r\n"))
+        at = space + 1 + 4 * dimensions
+    if odd > max(2, rows // 10):
+        raise FormatError(
+            f"{path}: the header says {dimensions:,} dimensions, and read so, {odd} of the first {rows} words hold control characters: the "
+            "rows have other dimensions, or the file is damaged. Mend its first line, or copy it again."
+        )
 
 
 def _place(first: int, byte: int, row: int) -> str:

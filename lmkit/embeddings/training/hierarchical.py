@@ -12,9 +12,8 @@ from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_hierarchical as kernels
 from lmkit.embeddings.training import _kernels_hierarchical_cbow as cbow
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import LANES, Merging, Objective, Parameters, Stretch, aligned_zeros, sigmoid_table
+from lmkit.embeddings.training.objective import LANES, Merging, Objective, Parameters, Stretch, aligned_zeros, check_words, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
-from lmkit.errors import InputError
 from lmkit.numeric.huffman import HuffmanTree
 from lmkit.text.vocabulary import frozen
 
@@ -63,12 +62,9 @@ class _Hierarchical(Objective):
 
     def __init__(self, text: TrainingText, settings: Settings, tree: Tree | None = None) -> None:
         super().__init__(text, settings)
+        if tree is None:
+            check_words(text, "hierarchical softmax")
         self.tree = tree or Tree(text.rows.counts)
-        if self.tree.n_nodes == 0:
-            raise InputError(
-                f"{text.corpus.name}: only the word {text.rows.words[0]!r} is frequent enough, and hierarchical softmax needs another "
-                "one to tell it from; lower the minimum count (min_count, --min-count) or take a longer text."
-            )
         self.input_rows, self.output_rows = len(text.rows), self.tree.n_nodes
         self.sigmoid = sigmoid_table(settings.variant.sigmoid)
 

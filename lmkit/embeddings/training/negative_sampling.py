@@ -9,9 +9,9 @@ import numpy as np
 from lmkit.embeddings.options import Settings
 from lmkit.embeddings.training import _kernels_pairs as pairs
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, sigmoid_table
+from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, check_words, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
-from lmkit.errors import InputError, InvalidParameterError
+from lmkit.errors import InvalidParameterError
 from lmkit.numeric.alias import alias_table
 from lmkit.text.vocabulary import frozen
 
@@ -22,11 +22,7 @@ class _NegativeSampling(Objective):
     def __init__(self, text: TrainingText, settings: Settings) -> None:
         super().__init__(text, settings)
         size = len(text.rows)
-        if size < 2:
-            raise InputError(
-                f"{text.corpus.name}: only the word {text.rows.words[0]!r} is frequent enough, and negative sampling needs another one to "
-                "tell it from; lower the minimum count (min_count, --min-count) or take a longer text."
-            )
+        check_words(text, "negative sampling")
         self.input_rows = self.output_rows = size
         variant = settings.variant
         weights = noise_weights(text.rows.counts, variant.noise_exponent)

@@ -31,7 +31,8 @@ from lmkit.embeddings.options import Settings, Sigmoid
 from lmkit.embeddings.training import _kernels_windows as kernels
 from lmkit.embeddings.training._kernels_hidden import SigmoidTable
 from lmkit.embeddings.training.text import TrainingText
-from lmkit.text.vocabulary import frozen
+from lmkit.errors import InputError
+from lmkit.text.vocabulary import SPECIALS, frozen
 
 OBJECTIVES = {
     # (model, loss) -> module and class
@@ -191,6 +192,21 @@ def make_objective(text: TrainingText, settings: Settings) -> Objective:
     """The objective of a model and a loss."""
     module, name = OBJECTIVES[settings.model, settings.loss]
     return getattr(importlib.import_module(module), name)(text, settings)
+
+
+def check_words(text: TrainingText, task: str) -> None:
+    """Raise InputError unless there are two words at least, for `task`, what needs them."""
+    if len(text.rows) > 1:
+        return
+    only = text.rows.words[0]
+    if len(text.corpus.vocabulary) - len(SPECIALS) < 2:
+        raise InputError(
+            f"{text.corpus.name}: has no other word than {only!r}, and {task} needs another one to tell it from; take another text."
+        )
+    raise InputError(
+        f"{text.corpus.name}: only the word {only!r} is frequent enough, and {task} needs another one to tell it from; lower the minimum "
+        "count (min_count, --min-count) or take a longer text."
+    )
 
 
 def sigmoid_table(sigmoid: Sigmoid | None) -> SigmoidTable:

@@ -15,9 +15,8 @@ from lmkit.embeddings.training import _kernels_hidden as hidden_kernels
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
 from lmkit.embeddings.training.hierarchical import NO_NOISE, NO_PATHS, Tree, bag_block
 from lmkit.embeddings.training.negative_sampling import noise_weights
-from lmkit.embeddings.training.objective import Merging, Objective, Parameters, Stretch, sigmoid_table
+from lmkit.embeddings.training.objective import Merging, Objective, Parameters, Stretch, check_words, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
-from lmkit.errors import InputError
 from lmkit.numeric.alias import alias_table
 from lmkit.text.vocabulary import frozen
 
@@ -69,11 +68,7 @@ class SubwordBags(Objective):
     def __init__(self, text: TrainingText, settings: Settings, ngrams: NgramOptions | None) -> None:
         super().__init__(text, settings)
         words = text.rows.words
-        if len(text.rows) < 2:
-            raise InputError(
-                f"{text.corpus.name}: only the word {words[0]!r} is frequent enough, and training needs another one to tell it from; lower "
-                "the minimum count (min_count, --min-count) or take a longer text."
-            )
+        check_words(text, "training")
         self.ngrams = ngrams
         if ngrams is None:
             self.rows = InputRows(words.blob[:0], np.zeros(len(words) + 1, np.int64), text.expected_kept, NgramOptions(buckets=1))

@@ -149,6 +149,26 @@ class TestStaticEmbeddings:
                 lmkit.load(tmp_path / "m.safetensors")
         assert _safetensors.names(tmp_path / "m.safetensors", None) == {"embedding.weight"}
 
+    def test_one_folder_holds_one_pair(self, vectors: WordVectors, tmp_path: Path) -> None:
+        write_vectors(vectors, tmp_path / "a.safetensors")
+        other = WordVectors(vectors.words.strings()[::-1], vectors.matrix)
+        with pytest.raises(OutputError, match=r"tokenizer\.json: belongs to a\.safetensors.*a folder of its own"):
+            write_vectors(other, tmp_path / "b.safetensors")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "tokenizer.json"]
+        assert same(lmkit.load(tmp_path / "a.safetensors"), vectors)
+        write_vectors(WordVectors(vectors.words, -vectors.matrix), tmp_path / "b.safetensors")  # of the same words
+        (tmp_path / "b.safetensors").unlink()
+        write_vectors(other, tmp_path / "a.safetensors")
+        assert same(lmkit.load(tmp_path / "a.safetensors"), other)
+
+    def test_another_s_tokenizer_is_told(self, vectors: WordVectors, tmp_path: Path) -> None:
+        for folder, words in (("a", vectors.words.strings()), ("b", vectors.words.strings()[::-1])):
+            (tmp_path / folder).mkdir()
+            write_vectors(WordVectors(words, vectors.matrix), tmp_path / folder / "m.safetensors")
+        (tmp_path / "b" / "tokenizer.json").replace(tmp_path / "a" / "tokenizer.json")
+        with pytest.raises(FormatError, match=r"tokenizer\.json: was written for other vectors than m\.safetensors"):
+            lmkit.load(tmp_path / "a" / "m.safetensors")
+
 
 class TestNumPy:
     def test_numpy_reads_it_and_it_comes_back(self, vectors: WordVectors, tmp_path: Path) -> None:

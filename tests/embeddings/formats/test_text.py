@@ -227,3 +227,15 @@ def test_other_texts_are_not_taken_for_vectors(installed: Path, tmp_path: Path) 
 def test_a_short_row_among_the_first_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"line 3: 'b' has 1 numbers, the rows before have 2"):
         read_vectors(file_of(tmp_path, "3 2\na 1 2\nb 1\nc 1 2\n"), "word2vec")
+
+
+@pytest.mark.parametrize("form", TEXTS)
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_byte_order_mark_in_front_is_no_part_of_the_text(form: str, ending: str, vectors: WordVectors, tmp_path: Path) -> None:
+    write_vectors(vectors, tmp_path / "v.txt", form)
+    content = b"\xef\xbb\xbf" + (tmp_path / "v.txt").read_bytes()
+    path = tmp_path / f"marked.txt{ending}"
+    path.write_bytes(gzip.compress(content) if ending else content)
+    found = lmkit.load(path)
+    assert found.words == vectors.words
+    assert np.array_equal(found.matrix, vectors.matrix)

@@ -117,3 +117,14 @@ def test_spaces_end_words_there_too(tmp_path: Path) -> None:
     assert not (tmp_path / "v.bin").exists()
     write_vectors(vectors, tmp_path / "v.bin", options=Writing(errors="replace"))
     assert lmkit.load(tmp_path / "v.bin").words.strings() == ["new_york", "b"]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b""])
+@pytest.mark.parametrize("declared", [48, 49, 51, 52])
+@pytest.mark.parametrize("errors", ["strict", "replace", "skip"])
+def test_other_dimensions_than_the_header_says_are_refused(declared: int, ending: bytes, errors: str, tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).normal(0, 0.1, (500, 50)).tolist()
+    rows = [(b"w%d" % place, row) for place, row in enumerate(numbers)]
+    (tmp_path / "v.bin").write_bytes(packed(rows, ending, b"500 %d\n" % declared))
+    with pytest.raises(FormatError, match=f"says {declared} dimensions, and read so, .* control characters"):
+        read_vectors(tmp_path / "v.bin", errors=errors)
