@@ -1,6 +1,6 @@
 """The tables of docs/embeddings.md that show what several threads learn, from what benchmarks/embedding_threads.py stored.
 
-    python docs/tables/embedding_threads.py
+python docs/tables/embedding_threads.py
 """
 
 from __future__ import annotations

@@ -187,6 +187,10 @@ def test_resume_refuses_another_held_out_text_or_patience(tmp_path: Path) -> Non
             small().fit(topics(), checkpoints=checkpoints, **given)
     with pytest.raises(UsageError, match="estimator 'Word2Vec', this training has 'FastText'"):
         FastText(dim=16).fit(topics(), held_out=topics(50, 1), patience=1, checkpoints=checkpoints)
+    with pytest.MonkeyPatch.context() as patch:  # a version that merges at other points, and so counts other rounds
+        patch.setattr(merging, "SINGLE_STRETCH", 1000)
+        with pytest.raises(UsageError, match=r"made with merging\.stretch 200000, this training has 1000"):
+            small().fit(topics(), held_out=topics(50, 1), patience=1, checkpoints=checkpoints)
     (tmp_path / "state").write_bytes(b"")
     with pytest.raises(FormatError, match="it has 0 bytes"):
         small().fit(topics(), checkpoints=checkpoints)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lmkit._container import read_container, write_container
+from lmkit.embeddings.training.merging import Plan
 from lmkit.embeddings.training.objective import STATS, Parameters
 from lmkit.embeddings.training.trainer import State, Trainer
 from lmkit.errors import FormatError, InvalidParameterError, UsageError
@@ -56,10 +57,12 @@ def keep_checkpoints(trainer: Trainer, checkpoints: Checkpoints | None, identity
         return
     path = Path(checkpoints.path)
     held_out = trainer.options.held_out
+    plan = Plan.of(trainer.settings.threads, trainer.passes.total, trainer.objective.merging)  # of which a state counts the rounds
     identity = {
         **identity,
         "held_out": None if held_out is None else {"sha256": held_out.corpus.sha256, "tokens": len(held_out.corpus)},
         "patience": trainer.options.patience,
+        "merging": {"stretch": plan.stretch, "full": plan.full, "tiers": str(plan.tiers), "slopes": list(plan.slopes)},
     }
     if checkpoints.resume and path.exists():
         trainer.state, trainer.best = read_checkpoint(path, identity, trainer.parameters)
