@@ -169,7 +169,7 @@ def trie_of(table: CountTable, order: int | None = None) -> NgramCounts:
     Raises
     ------
     UsageError : if an order is missing, an n-gram whose beginning or end is not counted (such as where rare ones were left out), or all
-        words.
+        words; if an n-gram stands there twice.
     """
     highest = max(table.rows) if order is None else min(order, max(table.rows))
     missing = [n for n in range(1, highest + 1) if n not in table.rows]
@@ -183,6 +183,7 @@ def trie_of(table: CountTable, order: int | None = None) -> NgramCounts:
     kind, index = (np.float64 if fractions else np.int32 if narrow else np.int64), np.uint32 if narrow else np.int64
     unigrams = np.zeros(size, kind)
     unigrams[table.rows[1][:, 0]] = table.counts[1]
+    _refuse_doubled(table, 1, np.argsort(table.rows[1][:, 0]), np.sort(table.rows[1][:, 0]))
     if not np.delete(unigrams, Vocabulary.BOS).any():
         raise UsageError("The counts have no word but <s>, so there is nothing to learn; count a text that has words.")
     levels = [Level(np.arange(size, dtype=np.uint32), np.empty(0, np.uint32), unigrams)]
@@ -195,6 +196,7 @@ def trie_of(table: CountTable, order: int | None = None) -> NgramCounts:
         own = _places(table, ids[:, :-1], keys, size, "beginning") * size + ids[:, -1]
         arrangement = np.argsort(own)
         keys.append(own[arrangement])
+        _refuse_doubled(table, n, arrangement, keys[-1])
         suffixes = _places(table, ids[arrangement, 1:], keys, size, "end")
         levels[-1].first_child = np.searchsorted(keys[-1], np.arange(len(levels[-1]) + 1) * size).astype(np.int32 if narrow else np.int64)
         levels.append(Level(ids[arrangement, -1].astype(np.uint32), suffixes.astype(index), table.counts[n][arrangement].astype(kind)))
@@ -218,6 +220,14 @@ def _refuse_gap(table: CountTable, lost: np.ndarray, part: str) -> None:
     if len(lost):
         ngram = " ".join(table.vocabulary.decode(lost[0]))
         raise UsageError(f"{ngram!r} is the {part} of an n-gram and has no count itself; make the counts without leaving rare ones out.")
+
+
+def _refuse_doubled(table: CountTable, n: int, arrangement: np.ndarray, keys: np.ndarray) -> None:
+    """Raise UsageError if two n-grams have one key. arrangement : the order of the rows in which keys ascend."""
+    doubled = np.flatnonzero(keys[1:] == keys[:-1])
+    if len(doubled):
+        ngram = " ".join(table.vocabulary.decode(table.rows[n][arrangement[doubled[0]]]))
+        raise UsageError(f"{ngram!r} has two counts; make the counts again with lmkit count.")
 
 
 def _path_of_last(table: CountTable, keys: Sequence[np.ndarray], size: int, highest: int) -> list[int]:

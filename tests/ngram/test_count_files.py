@@ -133,6 +133,17 @@ def test_counts_with_gaps_make_no_model() -> None:
         trie_of(CountTable.from_corpus(as_corpus(A, TextOptions()), 3, orders=[3]))
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_an_ngram_with_two_counts_makes_no_model(order: int, tmp_path: Path) -> None:
+    whole = table_of(A)
+    rows, counts = dict(whole.rows), dict(whole.counts)
+    ngram = " ".join(whole.vocabulary.decode(rows[order][-1]))
+    rows[order], counts[order] = rows[order][[*range(len(rows[order])), -1]], counts[order][[*range(len(rows[order])), -1]]
+    CountTable(whole.vocabulary, rows, counts, whole.tokens).write(tmp_path / "c.npz")
+    with pytest.raises(UsageError, match=f"'{ngram}' has two counts"):
+        trie_of(read_counts(tmp_path / "c.npz"))
+
+
 def _without(table: CountTable, order: int) -> tuple:
     """A table without the most frequent n-gram of an order."""
     rows, counts = dict(table.rows), dict(table.counts)
