@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,41 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def making_folder(path: Path, record: str | None = None) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; rename it to that on success, remove it on any failure (Ctrl-C included).
+
+    Parameters
+    ----------
+    record : the file that shows that such a folder is whole: one without it is replaced, one that somebody else made meanwhile is kept.
+        None refuses whatever stands there.
+
+    Raises
+    ------
+    OutputError
+        If something stands there already, or the folder can't be written.
+    """
+    if record is None and path.exists():
+        raise OutputError(f"{path}: exists already; name another folder, or remove it first.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.mkdir(parents=record is not None)
+        yield temporary
+        if record is not None and path.exists():
+            if (path / record).is_file():
+                return
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except OutputError:
+        raise
+    except OSError as error:
+        if record is not None and (path / record).is_file():
+            return  # somebody else was quicker
+        raise explain_write_error(error, path) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def target_of(path: str | os.PathLike[str]) -> Path:

@@ -12,13 +12,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 from lmkit import paths
-from lmkit._files import explain_write_error
+from lmkit._files import making_folder
 from lmkit._progress import Progress
 from lmkit.errors import FormatError, MissingDependencyError
 from lmkit_corpora.download import check_file
@@ -80,9 +78,7 @@ def _clean(entry: CatalogueEntry, here: Path) -> None:
         raise MissingDependencyError(
             f"gensim can't be imported ({error}); install it anew with: pip install --force-reinstall gensim"
         ) from error
-    temporary = here.with_name(f".{here.name}.{os.getpid()}.part")
-    try:
-        temporary.mkdir(parents=True, exist_ok=True)
+    with making_folder(here, "pages.json") as temporary:
         pages = []
         with bz2.open(dump) as file, Progress("cleaning Wikipedia pages", unit="page") as bar:
             for title, markup, page_id in extract_pages(file, filter_namespaces=("0",)):
@@ -96,10 +92,3 @@ def _clean(entry: CatalogueEntry, here: Path) -> None:
                 (temporary / f"{page_id}.txt").write_text(text, encoding="utf-8", newline="\n")
                 pages.append({"id": page_id, "title": title})
         (temporary / "pages.json").write_text(json.dumps(pages, ensure_ascii=False, indent=0), encoding="utf-8")
-        if here.exists():  # left behind without its index
-            shutil.rmtree(here)
-        os.replace(temporary, here)
-    except OSError as error:
-        raise explain_write_error(error, here) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lmkit import paths
-from lmkit._files import explain_write_error
+from lmkit._files import making_folder
 from lmkit.errors import FormatError, UsageError
 from lmkit.events import ScoredEvents
 from lmkit_corpora.entry import CatalogueEntry
@@ -77,9 +75,7 @@ def _make(entry: CatalogueEntry, here: Path) -> None:
     """Write all files into `here`, which appears only when all of them are there."""
     recipe = entry.settings["recipe"]
     record: dict[str, Any] = {"name": entry.name, "recipe": recipe, "splits": {}}
-    temporary = here.with_name(f".{here.name}.{os.getpid()}.part")
-    try:
-        temporary.mkdir(parents=True, exist_ok=True)
+    with making_folder(here, "corpus.json") as temporary:
         if recipe["source"] == "planted_analogies":
             from lmkit_corpora.generated.analogies import planted_analogies
 
@@ -95,15 +91,6 @@ def _make(entry: CatalogueEntry, here: Path) -> None:
                 save_events(temporary / f"oracle-{split}.npz", sample.events)
                 record["splits"][split] = {**described, "events": len(sample.events), "oracle_bits_per_event": sample.mean_bits}
         (temporary / "corpus.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        if here.exists():  # left behind without its record
-            shutil.rmtree(here)
-        os.replace(temporary, here)
-    except OSError as error:
-        if (here / "corpus.json").is_file():
-            return  # another process made the same at the same time
-        raise explain_write_error(error, here) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_text(path: Path, text: str) -> dict[str, Any]:

@@ -1,19 +1,15 @@
-"""safetensors files of others: names and tensors of their header, memory-mapped, checked as lmkit's own; and folders made whole or not."""
+"""safetensors files of others: names and tensors of their header, memory-mapped, checked as lmkit's own."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lmkit import _container, _files
-from lmkit.errors import FormatError, OutputError
+from lmkit.errors import FormatError
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
 
@@ -81,21 +77,3 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
         file.write(len(encoded).to_bytes(8, "little") + encoded)
         for tensor in tensors.values():
             file.write(memoryview(np.ascontiguousarray(tensor, "<f4").reshape(-1).view(np.uint8)))
-
-
-@contextlib.contextmanager
-def folder_beside(path: Path) -> Iterator[Path]:
-    """An empty folder that takes the name `path` when it is whole. Raises OutputError if something stands there already."""
-    if path.exists():
-        raise OutputError(f"{path}: exists already; name another folder, or remove it first.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.mkdir()
-        yield temporary
-        temporary.rename(path)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise _files.explain_write_error(error, path) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

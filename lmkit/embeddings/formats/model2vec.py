@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmkit import _files
 from lmkit.embeddings.formats import _safetensors, _tokenizer
 from lmkit.embeddings.formats._result import vectors_of
 from lmkit.errors import FormatError
@@ -46,7 +47,7 @@ def read(path: Path, errors: str) -> WordVectors:
 
 def write(vectors: WordVectors, path: Path, options: Writing) -> None:
     """See `write_vectors`. Makes a folder for StaticModel.from_pretrained(PATH). Subwords can't be written."""
-    with _safetensors.folder_beside(path) as folder:
+    with _files.making_folder(path) as folder:
         _tokenizer.write_pair(vectors, folder / "model.safetensors", TENSOR)
         config = {"model_type": "model2vec", "architectures": ["StaticModel"], "hidden_dim": vectors.dimensions, "normalize": False}
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

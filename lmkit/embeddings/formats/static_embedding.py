@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmkit import _files
 from lmkit.embeddings.formats import _safetensors, _tokenizer
 from lmkit.embeddings.formats._result import vectors_of
 from lmkit.errors import FormatError
@@ -54,7 +55,7 @@ def write(vectors: WordVectors, path: Path, options: Writing) -> None:
     if path.name.endswith(".safetensors"):
         _tokenizer.write_pair(vectors, path, TENSOR)
         return
-    with _safetensors.folder_beside(path) as folder:
+    with _files.making_folder(path) as folder:
         part = folder / _FOLDER
         part.mkdir()
         _tokenizer.write_pair(vectors, part / "model.safetensors", TENSOR)
