@@ -53,9 +53,6 @@ TIERS_OF_TWO, FULL_OF_TWO, ROUNDS_OF_TWO = ((1024, 1), (8192, 4)), 16, 250
 """The same for two threads, which have less to tell each other."""
 MOMENT_ROWS = 1024
 """Rows from which M is taken: most steps are theirs."""
-SLOPE_OF_TWO = 0.015
-"""For two threads, instead of those of `Merging`: they never overshoot by more than a factor of two, and are better off with nearly the
-whole sum: see docs/embeddings.md."""
 WORDS_A_THREAD = 100_000
 """Words of text that each thread needs to learn as well as one alone does: see docs/embeddings.md."""
 _ITERATIONS = 2  # of the subspace from one round to the next
@@ -82,12 +79,13 @@ class Plan:
         if threads == 1:
             return cls(SINGLE_STRETCH, 1, (), (0.0, 0.0))
         together = max(LEAST_TOGETHER, tokens // (ROUNDS if threads > 2 else ROUNDS_OF_TWO))
-        if merging.together is not None:
+        if threads > 2 and merging.together is not None:
             together = min(together, merging.together)
         stretch = max(1, min(max(STRETCH, TOGETHER // threads), together // threads))
-        if threads == 2:
-            return cls(stretch, FULL_OF_TWO, TIERS_OF_TWO, (SLOPE_OF_TWO, SLOPE_OF_TWO))
-        return cls(stretch, FULL, TIERS, (merging.input_slope, merging.output_slope))
+        slopes = (merging.input_slope, merging.output_slope)
+        if threads > 2:
+            return cls(stretch, FULL, TIERS, slopes)
+        return cls(stretch, FULL_OF_TWO, TIERS_OF_TWO, slopes if merging.slope_of_two is None else (merging.slope_of_two,) * 2)
 
 
 def choose_threads(settings: Settings, asked: int | None, words: int) -> tuple[Settings, list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 from lmkit.embeddings.options import Settings
 from lmkit.embeddings.training import _kernels_pairs as pairs
 from lmkit.embeddings.training import _kernels_skipgram as skipgram
-from lmkit.embeddings.training.objective import Objective, Parameters, Stretch, check_words, sigmoid_table
+from lmkit.embeddings.training.objective import Merging, Objective, Parameters, Stretch, check_words, sigmoid_table
 from lmkit.embeddings.training.text import TrainingText
 from lmkit.errors import InvalidParameterError
 from lmkit.numeric.alias import alias_table
@@ -46,6 +46,8 @@ class _NegativeSampling(Objective):
 
 class SkipGram(_NegativeSampling):
     """Skip-gram: one set of negatives for a window, or own ones for each pair, as the variant says."""
+
+    merging = Merging(slope_of_two=0.015)
 
     def updates(self) -> tuple[np.ndarray, np.ndarray]:
         kept = self.text.expected_kept * self.mean_window()

@@ -116,11 +116,13 @@ class Merging:
     ----------
     input_slope, output_slope : sigma'(x) for the rows of either matrix, at scores as they are in a trained model: 0.25 at x = 0 and 0.1
         at x = 2 where each row moves alone, more where the change of a row is that of many others too.
-    together : tokens of all threads together between two merges, at most. None leaves it to the length of the text.
+    slope_of_two : for two threads in place of both, None for the same: they never overshoot by more than a factor of two.
+    together : tokens of all threads together between two merges, at most, for more than two. None leaves it to the length of the text.
     """
 
     input_slope: float = 0.15
     output_slope: float = 0.15
+    slope_of_two: float | None = None
     together: int | None = None
 
 
