@@ -30,7 +30,7 @@ FIGURES = {
     "MEN": "MEN",
     "RareWords": "RareWords",
 }
-FILES = {"3m": ("embedding_threads_two", "embedding_threads_3m"), "18m": ("embedding_threads_18m",)}
+FILES = {"3m": ("embedding_threads_two", "embedding_threads_3m"), "18m": ("embedding_threads_18m", "embedding_threads_18m_sg")}
 
 
 def stored(files: tuple[str, ...]) -> dict[tuple[str, int], dict[str, Any]]:
