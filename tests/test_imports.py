@@ -115,6 +115,15 @@ def test_every_package_is_in_the_wheel() -> None:
         assert (PACKAGES[package] / rest.replace(".", "/") / "__init__.py").is_file(), f"{folder} has no __init__.py"
 
 
+def test_the_wheel_takes_every_file_that_is_no_code() -> None:
+    """Pages, vectors, catalogues: what pyproject.toml doesn't name would be there in a checkout and missing after an installation."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    for package, folder in settings["package-dir"].items():
+        there = {path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")}
+        named = {path for pattern in settings["package-data"][package] for path in (ROOT / folder).glob(pattern)}
+        assert there == named
+
+
 def test_typed_packages_say_so() -> None:
     for folder in PACKAGES.values():
         assert (folder / "py.typed").is_file()
