@@ -117,7 +117,7 @@ def test_every_package_is_in_the_wheel() -> None:
 
 def test_the_wheel_takes_every_file_that_is_no_code() -> None:
     """Pages, vectors, catalogues: what pyproject.toml doesn't name would be there in a checkout and missing after an installation."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     for package, folder in settings["package-dir"].items():
         there = {path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")}
         named = {path for pattern in settings["package-data"][package] for path in (ROOT / folder).glob(pattern)}
